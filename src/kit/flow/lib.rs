@@ -1,0 +1,14 @@
+//! Work that must not be left half done, and work that never ends.
+//!
+//! - [`step`]: one change with its check and its undo.
+//! - [`flow`]: steps in order, each journalled; resumed or unwound after a kill.
+//! - [`journal`]: where a flow writes what it did. The ledger is one, a service's store another.
+//! - [`reconcile`]: idempotent work that keeps something true, run on a period and on a hint.
+//! - [`supervisor`]: the only place that spawns tasks.
+//! - [`bus`]: typed hints between parts of the process.
+//!
+//! Use a flow for what a user asked once, a reconciler for what must stay true.
+
+pub mod step;
+
+pub use step::{Receipt, State, Step, StepError};

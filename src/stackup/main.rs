@@ -1,0 +1,2 @@
+//! stackup.
+fn main() {}
