@@ -1,1 +1,4 @@
-//! stackup-nova.
+//! Nova: servers on hypervisors.
+
+pub mod drivers;
+pub mod model;
