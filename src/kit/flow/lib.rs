@@ -9,6 +9,10 @@
 //!
 //! Use a flow for what a user asked once, a reconciler for what must stay true.
 
+pub mod flow;
+pub mod journal;
 pub mod step;
 
+pub use flow::{Flow, FlowError, Outcome, Point, Position, Reverted, Unwatched, Watch, Way};
+pub use journal::{Entry, Journal, JournalError, MemoryJournal, Phase};
 pub use step::{Receipt, State, Step, StepError};

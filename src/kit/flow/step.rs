@@ -30,7 +30,12 @@ pub struct StepError {
 
 impl StepError {
     pub fn new(message: impl Into<String>) -> Self {
-        Self { id: None, message: message.into(), hint: None, source: None }
+        Self {
+            id: None,
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
     }
 
     #[must_use]
@@ -65,10 +70,23 @@ pub trait Step<Cx: Sync>: Send + Sync {
     /// What `apply` does and how `revert` undoes it, for people.
     fn describe(&self) -> Description;
 
+    /// What the step can be rebuilt from after a restart. Kept in the journal.
+    fn params(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     async fn check(&self, cx: &Cx) -> Result<State, StepError>;
 
+    /// What is there before `apply`, as far as `revert` needs it. Journalled with the intent, so
+    /// that a kill in the middle of `apply` loses nothing. Asked once, never again on a resume.
+    async fn prior(&self, _cx: &Cx) -> Result<Receipt, StepError> {
+        Ok(Receipt::Null)
+    }
+
+    /// Makes the change. The receipt is joined with `prior`: its keys win.
     async fn apply(&self, cx: &Cx) -> Result<Receipt, StepError>;
 
+    /// Takes the change back. After a kill the receipt may be `prior` alone.
     async fn revert(&self, cx: &Cx, receipt: &Receipt) -> Result<(), StepError>;
 }
 
