@@ -1,1 +1,3 @@
 //! stackup-neutron.
+
+pub mod drivers;

@@ -1,0 +1,1 @@
+//! The dataplane of a Linux host: bridges, namespaces, nftables, DHCP and metadata.
