@@ -136,8 +136,13 @@ install_programs() {
     mkdir -p "$root/lib/x86_64-linux-gnu"; ln -s ../security "$root/lib/x86_64-linux-gnu/security"
     while read -r applet; do
         case $applet in linuxrc | bin/busybox | */dpkg* | */rpm* | */nc | */lsblk | */mke2fs | */blkid) continue ;; esac
-        [ -e "$root/$applet" ] || [ -L "$root/$applet" ] || { mkdir -p "$root/${applet%/*}"; ln -s /bin/busybox "$root/$applet"; }
+        link_busybox "$applet"
+        case $applet in */sbin/* | sbin/*) link_busybox "bin/${applet##*/}" ;; esac # ssh's own PATH has no sbin
     done < <(with_loader "$stage/usr/bin/busybox" --list-full)
+}
+
+link_busybox() { # link_busybox PATH: unless something better is there
+    [ -e "$root/$1" ] || [ -L "$root/$1" ] || { mkdir -p "$root/${1%/*}"; ln -s /bin/busybox "$root/$1"; }
 }
 
 write_etc() {
@@ -146,7 +151,8 @@ write_etc() {
         nobody:x:65534:65534::/:/bin/false >"$etc/passwd"
     printf '%s\n' root:x:0: tty:x:5: disk:x:6: sudo:x:27:cirros cirros:x:1000: nogroup:x:65534: >"$etc/group"
     printf 'root:*:19000::::::\ncirros:%s:19000::::::\n' "$("$static" mkpasswd -m sha512 -S tinytiny gocubsgo)" >"$etc/shadow"
-    printf '%%sudo ALL=(ALL:ALL) NOPASSWD: ALL\n' >"$etc/sudoers"
+    printf '%s\n' 'Defaults secure_path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"' \
+        '%sudo ALL=(ALL:ALL) NOPASSWD: ALL' >"$etc/sudoers"
     for file in sudo other; do
         printf '%s sufficient pam_permit.so\n' auth account session >"$etc/pam.d/$file"
     done
