@@ -9,10 +9,16 @@
 //!
 //! Use a flow for what a user asked once, a reconciler for what must stay true.
 
+pub mod bus;
 pub mod flow;
 pub mod journal;
+pub mod reconcile;
 pub mod step;
+pub mod supervisor;
 
+pub use bus::{Bus, Event, Hint};
 pub use flow::{Flow, FlowError, Outcome, Point, Position, Reverted, Unwatched, Watch, Way};
 pub use journal::{Entry, Journal, JournalError, MemoryJournal, Phase};
+pub use reconcile::{Reconciler, Report};
 pub use step::{Receipt, State, Step, StepError};
+pub use supervisor::{Shutdown, Supervisor, TaskStatus};
