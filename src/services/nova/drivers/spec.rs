@@ -368,6 +368,41 @@ pub struct NicStats {
     pub tx_drop: u64,
 }
 
+/// A guest for tests: one vCPU, 192 MB, one NIC, no disks.
+#[cfg(test)]
+pub(crate) fn sample(uuid: &str) -> GuestSpec {
+    GuestSpec {
+        uuid: uuid.to_owned(),
+        name: instance_name(1),
+        memory_mb: 192,
+        vcpus: 1,
+        disks: Vec::new(),
+        nics: vec![Nic::virtio(
+            "ce531f90-199f-48c0-816c-13e38010b442",
+            "fa:16:3e:00:00:01",
+            Some(1500),
+        )],
+        kernel: None,
+        ramdisk: None,
+        cmdline: None,
+        console_log: PathBuf::from("/state/console.log"),
+        metadata: GuestMetadata {
+            server_name: "vm1".to_owned(),
+            flavor_name: "m1.nano".to_owned(),
+            project_id: "p".to_owned(),
+            project_name: "demo".to_owned(),
+            user_id: "u".to_owned(),
+            user_name: "demo".to_owned(),
+            image_id: Some("i".to_owned()),
+            created_at: "2026-01-02T03:04:05Z".to_owned(),
+        },
+        hw_rng: true,
+        machine: None,
+        video: None,
+        smbios_serial: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
