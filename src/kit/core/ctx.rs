@@ -16,6 +16,9 @@ pub struct Ctx {
     pub version: Mv,
     /// `http://host[:port]` as the caller sees this server; the catalog is built on it.
     pub base_url: Arc<str>,
+    /// Where the caller reaches the service that answers: `http://host/compute`, or
+    /// `http://host:8774`; links are built on it.
+    pub self_url: Arc<str>,
 }
 
 /// Why a piece of work is done.
@@ -93,6 +96,7 @@ impl Ctx {
             origin: Origin::Service,
             version: Mv::ZERO,
             base_url: Arc::from(""),
+            self_url: Arc::from(""),
             caller: Arc::new(Caller {
                 user_id: service.into(),
                 user_name: service.to_owned(),
