@@ -47,13 +47,13 @@ impl Api {
     /// The router of a table, for a service as its state.
     pub fn router<S: Send + Sync + 'static>(
         self,
-        service: Arc<S>,
+        service: &Arc<S>,
         routes: Vec<Route<S>>,
     ) -> Router {
         let api = Arc::new(self);
         let mut router = Router::new();
         for (path, rows) in PathRoutes::group(routes) {
-            let (api, service, rows) = (Arc::clone(&api), Arc::clone(&service), Arc::new(rows));
+            let (api, service, rows) = (Arc::clone(&api), Arc::clone(service), Arc::new(rows));
             let endpoint = move |request: Request| {
                 let (api, service, rows) =
                     (Arc::clone(&api), Arc::clone(&service), Arc::clone(&rows));
@@ -191,8 +191,8 @@ impl Api {
             let headers = response.headers_mut();
             headers.remove(http::header::CONTENT_LENGTH);
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            for (name, value) in &fault.headers {
-                headers.insert(name.clone(), value.clone());
+            for (name, value) in fault.headers {
+                headers.insert(name, value);
             }
             if fault.status == 401 && !headers.contains_key(http::header::WWW_AUTHENTICATE) {
                 headers.insert(

@@ -54,10 +54,8 @@ impl FaultShape for Compute {
         });
         let mut inner = json!({"code": fault.status, "message": fault.message});
         if matches!(fault.status, 413 | 429) {
-            let retry = fault
-                .headers
-                .get("retry-after")
-                .and_then(|v| v.to_str().ok());
+            let retry = fault.headers.iter().find(|(name, _)| name == "retry-after");
+            let retry = retry.and_then(|(_, value)| value.to_str().ok());
             inner["retryAfter"] = json!(retry.unwrap_or("0"));
         }
         (JSON, bytes(&json!({ key: inner })))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use stackup_contracts::CallError;
 use stackup_core::ErrorKind;
 use stackup_policy::Denied;
@@ -23,7 +23,7 @@ pub struct Fault {
     pub message: String,
     /// For the log only.
     pub cause: Option<String>,
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// How a service writes a fault.
@@ -40,7 +40,7 @@ impl Fault {
             name: None,
             message: message.into(),
             cause: None,
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -91,7 +91,7 @@ impl Fault {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
