@@ -15,7 +15,7 @@ START_LIMIT = 60
 @contextlib.contextmanager
 def ephemeral(stackup, log=None):
     """Runs `stackup serve --ephemeral` and yields its ready line; raises when it says nothing in time."""
-    server = subprocess.Popen([stackup, 'serve', '--ephemeral'], stdin=subprocess.DEVNULL,
+    server = subprocess.Popen([stackup, 'serve', '--ephemeral'], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=log)
     try:
         if not select.select([server.stdout], [], [], START_LIMIT)[0]:
@@ -31,6 +31,7 @@ def ephemeral(stackup, log=None):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+        server.stdin.close()
         server.stdout.close()
 
 
