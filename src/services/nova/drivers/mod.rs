@@ -10,6 +10,9 @@
 //! 3. [`ComputeDriver::spawn`] defines and starts the guest.
 
 pub mod fake;
+mod layout;
+#[cfg(feature = "libvirt")]
+pub mod libvirt;
 mod spec;
 
 use std::path::Path;

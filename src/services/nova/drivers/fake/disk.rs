@@ -1,50 +1,12 @@
-//! The files a simulated guest would have, and the empty image its snapshot is.
+//! The empty image that a simulated guest's snapshot is.
 
 use std::path::Path;
 
 use stackup_system::files::write_atomic;
 
-use super::local_disk;
-use crate::drivers::{DiskDevice, DiskFormat, DiskPlan, DriverError, GuestFiles, Result};
+use crate::drivers::{DiskFormat, DriverError, Result};
 
 const CLUSTER: u64 = 65_536;
-
-/// The files of a plan by their names on a real host. None of them is made.
-pub(super) fn files(dir: &Path, plan: &DiskPlan) -> GuestFiles {
-    let suffix = if plan.rescue { ".rescue" } else { "" };
-    let mut disks = Vec::new();
-    if plan.root.is_some() {
-        disks.push(local_disk(dir.join(format!("disk{suffix}")), plan, 0));
-    }
-    if plan.ephemeral_gb > 0 {
-        disks.push(local_disk(dir.join("disk.eph0"), plan, disks.len().max(1)));
-    }
-    if plan.swap_mb > 0 {
-        disks.push(local_disk(dir.join("disk.swap"), plan, disks.len().max(1)));
-    }
-    if plan.config_drive.is_some() {
-        let mut drive = local_disk(
-            dir.join(format!("disk.config{suffix}")),
-            plan,
-            disks.len().max(1),
-        );
-        drive.format = DiskFormat::Raw;
-        drive.kind = DiskDevice::Cdrom;
-        drive.readonly = true;
-        disks.push(drive);
-    }
-    let image = plan.root.as_ref().map(|root| &root.image);
-    GuestFiles {
-        disks,
-        kernel: image
-            .and_then(|i| i.kernel.as_ref())
-            .map(|_| dir.join(format!("kernel{suffix}"))),
-        ramdisk: image
-            .and_then(|i| i.ramdisk.as_ref())
-            .map(|_| dir.join(format!("ramdisk{suffix}"))),
-        console_log: dir.join("console.log"),
-    }
-}
 
 /// Writes an image of 1 MiB that holds nothing: a snapshot is a real image file, whoever reads it.
 pub(super) fn write_empty(to: &Path, format: DiskFormat) -> Result<()> {

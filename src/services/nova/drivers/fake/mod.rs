@@ -25,9 +25,9 @@ use serde_json::json;
 use tokio::sync::broadcast;
 
 use super::{
-    ComputeDriver, ConsoleAddress, Diagnostics, Disk, DiskDevice, DiskFormat, DiskPlan,
-    DriverError, Event, GuestFiles, GuestInfo, GuestSpec, Hypervisor, ImageSource, LifecycleEvent,
-    Nic, PowerState, RebootKind, Result,
+    ComputeDriver, ConsoleAddress, Diagnostics, Disk, DiskFormat, DiskPlan, DriverError, Event,
+    GuestFiles, GuestInfo, GuestSpec, Hypervisor, ImageSource, LifecycleEvent, Nic, PowerState,
+    RebootKind, Result, layout,
 };
 use guest::Guest;
 
@@ -310,10 +310,13 @@ impl ComputeDriver for FakeDriver {
         _images: &dyn ImageSource,
     ) -> Result<GuestFiles> {
         self.begin(Verb::Prepare, host, "").await?;
-        Ok(disk::files(
-            &PathBuf::from("/fake").join(host).join(uuid),
-            plan,
-        ))
+        let dir = PathBuf::from("/fake").join(host).join(uuid);
+        let mut files = layout::files(&dir, plan);
+        if let Some(root) = &plan.root {
+            files.kernel = root.image.kernel.as_ref().map(|_| dir.join("kernel"));
+            files.ramdisk = root.image.ramdisk.as_ref().map(|_| dir.join("ramdisk"));
+        }
+        Ok(files)
     }
 
     async fn discard_root(&self, host: &str, uuid: &str, _rescue: bool) -> Result<()> {
@@ -522,26 +525,6 @@ impl ComputeDriver for FakeDriver {
             guest.must_run("be measured")?;
             Ok(guest.diagnostics())
         })
-    }
-}
-
-/// Local disks get their letters here, in order, for [`disk::files`].
-fn letter(index: usize) -> char {
-    (b'a'..=b'z').nth(index).map_or('z', char::from)
-}
-
-/// What a plan's disk looks like before it has a place.
-fn local_disk(path: PathBuf, plan: &DiskPlan, index: usize) -> Disk {
-    Disk {
-        path,
-        format: DiskFormat::Qcow2,
-        bus: plan.bus,
-        device: format!("{}{}", plan.bus.prefix(), letter(index)),
-        kind: DiskDevice::Disk,
-        boot_index: (index == 0).then_some(0),
-        serial: None,
-        readonly: false,
-        shareable: false,
     }
 }
 
