@@ -354,7 +354,7 @@ mod tests {
     }
 
     fn golden(name: &str, xml: &str) {
-        let xml = &xml.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let xml = xml.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
             .join("drivers/libvirt/golden")
             .join(name);
