@@ -16,13 +16,13 @@
 //! Read on in `schema.sql`, `api/mod.rs`, `model`, `logic`.
 
 mod api;
+mod config;
 mod error;
 mod logic;
 mod model;
 mod policy;
 mod store;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -33,6 +33,7 @@ use stackup_policy::{Policy, Rule};
 use stackup_store::{Db, Migration, StoreConfig};
 use stackup_web::{Api, BootError, Depth, Fault, RouteInfo, Service, dialects};
 
+pub use config::Config;
 pub use error::Error;
 
 const MIGRATIONS: &[Migration] = &[Migration {
@@ -53,15 +54,13 @@ pub struct Deps {
     pub clock: SharedClock,
     pub hub: Hub,
     pub store: StoreConfig,
-    /// An operator's changes to the rules.
-    pub policy_overrides: BTreeMap<String, String>,
 }
 
 impl Placement {
     /// Opens the state. Fails when it cannot be migrated, or a changed rule does not parse.
-    pub async fn new(deps: Deps) -> Result<Arc<Self>, BootError> {
+    pub async fn new(config: Config, deps: Deps) -> Result<Arc<Self>, BootError> {
         let db = Db::open("placement", &deps.store, MIGRATIONS).await?;
-        let policy = Arc::new(Policy::new(&[policy::RULES], &deps.policy_overrides)?);
+        let policy = Arc::new(Policy::new(&[policy::RULES], &config.policy)?);
         Ok(Arc::new(Self {
             db,
             clock: deps.clock,
