@@ -347,7 +347,7 @@ pub(super) fn vnc_port(domain: &Domain) -> Result<u16> {
 /// Where the root disk of a running guest is: its device name and the file it writes to.
 pub(super) fn root_disk(
     domain: &Domain,
-    candidates: [&str; 2],
+    candidates: &[String; 2],
 ) -> Result<Option<(String, String)>> {
     if !active(domain)? {
         return Ok(None);
@@ -355,7 +355,7 @@ pub(super) fn root_disk(
     let xml = describe(domain, LIVE)?;
     for disk in look::elements(&xml, "disk") {
         if let Some(source) = look::source(disk)
-            && candidates.contains(&source.as_str())
+            && candidates.contains(&source)
             && let Some(device) = look::attribute(disk, "target", "dev")
         {
             return Ok(Some((device, source)));

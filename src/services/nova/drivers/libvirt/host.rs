@@ -59,8 +59,8 @@ pub(super) fn facts(
     let seen: Vec<&str> = if kvm {
         features.iter().map(String::as_str).collect()
     } else {
-        // What the emulated Nehalem has.
-        vec!["sse", "sse2", "ssse3", "sse4.1", "sse4.2"]
+        // What an emulated CPU has, whatever the host's.
+        vec!["sse", "sse2", "ssse3", "sse4.1", "sse4.2", "aes"]
     };
     let cpu_traits = CPU_TRAITS
         .iter()

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use stackup_system::files::make_dir;
+use stackup_system::files::{make_dir, remove_if_there};
 use tokio::sync::broadcast;
 
 use self::domain::Device;
@@ -83,6 +83,9 @@ impl Default for LibvirtConfig {
         }
     }
 }
+
+/// How long the writes of a guest during a snapshot may take to merge into its disk.
+const MERGE_PATIENCE: Duration = Duration::from_secs(300);
 
 /// See the module.
 pub struct LibvirtDriver {
@@ -204,34 +207,48 @@ impl LibvirtDriver {
         }
     }
 
+    /// The device name of a running guest's root disk; none for a guest that is off or has none.
+    /// A guest that writes beside its disk, as a snapshot did not end, returns to it first.
+    async fn settled_root(&self, host: &str, uuid: &str) -> Result<Option<String>> {
+        let root = self.images.root(uuid).to_string_lossy().into_owned();
+        let snap = self.images.snap(uuid).to_string_lossy().into_owned();
+        let candidates = [root, snap.clone()];
+        let find = move |d: &virt::domain::Domain| domain::root_disk(d, &candidates);
+        let Some((device, source)) = self.on(host, uuid, "finding the root disk", find).await?
+        else {
+            return Ok(None);
+        };
+        if source == snap {
+            self.thaw(host, uuid, &device).await?;
+        }
+        Ok(Some(device))
+    }
+
     /// Copies the disk of a running guest, which writes beside it meanwhile.
     async fn snapshot_live(
         &self,
-        uuid: &str,
-        (device, source): (String, String),
+        (host, uuid): (&str, &str),
+        device: &str,
         to: &Path,
         format: DiskFormat,
     ) -> Result<()> {
-        let overlay = self.images.snap(uuid).to_string_lossy().into_owned();
-        let host = self.config.host.as_str();
-        let patience = Duration::from_secs(300);
-        if source == overlay {
-            // An earlier snapshot was interrupted.
-            let device = device.clone();
-            let thaw = move |d: &virt::domain::Domain| domain::thaw(d, &device, patience);
-            self.on(host, uuid, "returning to the disk", thaw).await?;
-        }
-        drop(stackup_system::files::remove_if_there(Path::new(&overlay)));
-        let (name, file) = (device.clone(), overlay.clone());
-        self.on(host, uuid, "freezing the disk", move |d| {
-            domain::freeze(d, &name, &file)
-        })
-        .await?;
+        let snap = self.images.snap(uuid);
+        remove_if_there(&snap)
+            .map_err(|source| DriverError::failed("clearing an old overlay", source))?;
+        let (name, overlay) = (device.to_owned(), snap.to_string_lossy().into_owned());
+        let freeze = move |d: &virt::domain::Domain| domain::freeze(d, &name, &overlay);
+        self.on(host, uuid, "freezing the disk", freeze).await?;
         let copied = self.images.flatten(uuid, to, format).await;
-        let thaw = move |d: &virt::domain::Domain| domain::thaw(d, &device, patience);
-        self.on(host, uuid, "returning to the disk", thaw).await?;
-        drop(stackup_system::files::remove_if_there(Path::new(&overlay)));
+        self.thaw(host, uuid, device).await?;
         copied
+    }
+
+    async fn thaw(&self, host: &str, uuid: &str, device: &str) -> Result<()> {
+        let device = device.to_owned();
+        let thaw = move |d: &virt::domain::Domain| domain::thaw(d, &device, MERGE_PATIENCE);
+        self.on(host, uuid, "returning to the disk", thaw).await?;
+        remove_if_there(&self.images.snap(uuid))
+            .map_err(|source| DriverError::failed("removing the merged overlay", source))
     }
 }
 
@@ -306,11 +323,8 @@ impl ComputeDriver for LibvirtDriver {
     }
 
     async fn snapshot(&self, host: &str, uuid: &str, to: &Path, format: DiskFormat) -> Result<()> {
-        let root = self.images.root(uuid).to_string_lossy().into_owned();
-        let snap = self.images.snap(uuid).to_string_lossy().into_owned();
-        let find = move |d: &virt::domain::Domain| domain::root_disk(d, [&root, &snap]);
-        match self.on(host, uuid, "finding the root disk", find).await? {
-            Some(disk) => self.snapshot_live(uuid, disk, to, format).await,
+        match self.settled_root(host, uuid).await? {
+            Some(device) => self.snapshot_live((host, uuid), &device, to, format).await,
             None => {
                 self.images.merge_snap(uuid).await?;
                 self.images.flatten(uuid, to, format).await
@@ -381,6 +395,8 @@ impl ComputeDriver for LibvirtDriver {
     }
 
     async fn suspend(&self, host: &str, uuid: &str) -> Result<()> {
+        // Saved memory refers to the files the guest writes to; let that be its disk.
+        self.settled_root(host, uuid).await?;
         self.on(host, uuid, "suspending a guest", domain::save)
             .await
     }

@@ -89,13 +89,15 @@ fn show(node: &Value, of_keys: bool, instance: &InstanceMetadata) -> String {
     };
     let mut names: Vec<String> = directory
         .iter()
-        .map(|(name, value)| match value {
-            Value::Object(_) if of_keys => {
-                let key = instance.keys.first().map_or("", |key| key.name.as_str());
-                format!("{name}={key}")
+        .map(|(name, value)| {
+            if !value.is_object() {
+                return name.clone();
             }
-            Value::Object(_) => format!("{name}/"),
-            _ => name.clone(),
+            if of_keys {
+                let key = instance.keys.first().map_or("", |key| key.name.as_str());
+                return format!("{name}={key}");
+            }
+            format!("{name}/")
         })
         .collect();
     names.sort();
