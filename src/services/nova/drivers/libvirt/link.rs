@@ -54,8 +54,15 @@ impl Link {
             return Ok(handle.clone());
         }
         *held = None;
-        let opened = Handle::open(&self.uri, &self.host, self.events.clone())
-            .map_err(|source| DriverError::failed(format!("opening {}", self.uri), source))?;
+        let opened =
+            Handle::open(&self.uri, &self.host, self.events.clone()).map_err(|source| {
+                if self.uri.starts_with("qemu:///embed") && !default_user_exists() {
+                    let hint =
+                        format!("no user and group {DEFAULT_USER}; stackup install makes them");
+                    return DriverError::failed(format!("opening {}", self.uri), hint);
+                }
+                DriverError::failed(format!("opening {}", self.uri), source)
+            })?;
         let handle = Arc::new(opened);
         *held = Some(handle.clone());
         Ok(handle)
@@ -84,6 +91,14 @@ impl Link {
 /// The address of the QEMU driver inside this process, its state below `root`.
 pub(super) fn embedded(root: &Path) -> String {
     format!("qemu:///embed?root={}", root.display())
+}
+
+/// The user that Debian's libvirt looks up before it reads its configuration, used or not.
+pub(super) const DEFAULT_USER: &str = "libvirt-qemu";
+
+/// True when [`DEFAULT_USER`] exists, without which an embedded driver does not open.
+pub(super) fn default_user_exists() -> bool {
+    nix::unistd::User::from_name(DEFAULT_USER).is_ok_and(|user| user.is_some())
 }
 
 /// Prepares `root` for [`embedded`]; a configuration that is there is left alone. The file is in

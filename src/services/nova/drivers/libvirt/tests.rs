@@ -147,6 +147,9 @@ async fn obstacle() -> Option<&'static str> {
     {
         return Some("no qemu-system-x86_64");
     }
+    if !link::default_user_exists() {
+        return Some("no user libvirt-qemu");
+    }
     if !Path::new("/dev/net/tun").exists() {
         return Some("no /dev/net/tun");
     }
