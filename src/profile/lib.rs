@@ -23,6 +23,16 @@ pub use file::{
 pub use resolve::{Origin, Resolved, built_in, built_in_names, resolve};
 pub use size::ByteSize;
 
+/// Any value as YAML: for `--output yaml`. The crate is the home of the YAML library.
+pub fn to_yaml(value: &serde_json::Value) -> String {
+    serde_yaml::to_string(value).unwrap_or_default()
+}
+
+/// YAML of our own making as a value; null when it is none.
+pub fn from_yaml(text: &str) -> serde_json::Value {
+    serde_yaml::from_str(text).unwrap_or_default()
+}
+
 /// One mistake in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{message}", self.place())]

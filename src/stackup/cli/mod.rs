@@ -2,7 +2,6 @@
 
 mod clouds;
 mod completion;
-mod explain;
 mod host;
 mod openrc;
 mod routes;
@@ -88,8 +87,6 @@ pub enum Verb {
     Ledger(host::LedgerArgs),
     /// List every route: verb, path, versions, rule
     Routes(routes::RoutesArgs),
-    /// Explain an error id: stackup explain STK-NET-001
-    Explain(explain::ExplainArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
 }
@@ -119,7 +116,6 @@ pub fn run(cli: Cli) -> Result<(), Problem> {
         Verb::Trace(args) => trace::run(globals, printer, &args),
         Verb::Ledger(args) => host::ledger(globals, printer, &args),
         Verb::Routes(args) => routes::run(globals, printer, &args),
-        Verb::Explain(args) => explain::run(printer, &args),
         Verb::Completion(args) => completion::run(&args),
     }
 }
