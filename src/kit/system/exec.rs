@@ -71,14 +71,20 @@ impl Program {
 
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(Arg { value: arg.as_ref().to_owned(), secret: false });
+        self.args.push(Arg {
+            value: arg.as_ref().to_owned(),
+            secret: false,
+        });
         self
     }
 
     /// An argument that the log and the errors show as `***`.
     #[must_use]
     pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(Arg { value: arg.as_ref().to_owned(), secret: true });
+        self.args.push(Arg {
+            value: arg.as_ref().to_owned(),
+            secret: true,
+        });
         self
     }
 
@@ -92,7 +98,8 @@ impl Program {
 
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env
+            .push((key.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -140,7 +147,10 @@ impl Program {
     }
 
     async fn wait(self, shown: &str) -> Result<Output, ExecError> {
-        let fail = |source| ExecError::Start { program: shown.to_owned(), source };
+        let fail = |source| ExecError::Start {
+            program: shown.to_owned(),
+            source,
+        };
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         let mut command = tokio::process::Command::new(&self.name);
         command
@@ -148,7 +158,11 @@ impl Program {
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .env("PATH", search_path())
             .env("LC_ALL", "C.UTF-8")
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(if self.stdin.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -216,13 +230,17 @@ fn search_path() -> OsString {
 
 fn code_of(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 fn kill_group(group: Option<u32>) {
     use nix::sys::signal::{Signal, killpg};
     use nix::unistd::Pid;
-    let Some(group) = group.and_then(|id| i32::try_from(id).ok()) else { return };
+    let Some(group) = group.and_then(|id| i32::try_from(id).ok()) else {
+        return;
+    };
     if let Err(error) = killpg(Pid::from_raw(group), Signal::SIGKILL) {
         tracing::warn!(group, %error, "process group could not be killed");
     }
@@ -234,14 +252,24 @@ mod tests {
 
     #[tokio::test]
     async fn captures_both_streams_and_the_status() {
-        let output =
-            Program::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]).status().await.unwrap();
-        assert_eq!((output.code, output.stdout.trim(), output.stderr.trim()), (3, "out", "err"));
+        let output = Program::new("sh")
+            .args(["-c", "echo out; echo err >&2; exit 3"])
+            .status()
+            .await
+            .unwrap();
+        assert_eq!(
+            (output.code, output.stdout.trim(), output.stderr.trim()),
+            (3, "out", "err")
+        );
     }
 
     #[tokio::test]
     async fn a_failure_names_the_program_but_not_its_secrets() {
-        let error = Program::new("sh").args(["-c", "exit 1"]).secret_arg("hunter2").run().await;
+        let error = Program::new("sh")
+            .args(["-c", "exit 1"])
+            .secret_arg("hunter2")
+            .run()
+            .await;
         let text = error.unwrap_err().to_string();
         assert!(text.contains("sh -c exit 1 ***"), "{text}");
         assert!(!text.contains("hunter2"));
