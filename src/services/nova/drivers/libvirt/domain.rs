@@ -8,6 +8,7 @@ use virt::domain_snapshot::DomainSnapshot;
 use virt::error::{Error, ErrorNumber};
 use virt_sys as sys;
 
+use super::raw::Merge;
 use super::{guest, look, raw};
 use crate::drivers::{
     Diagnostics, DiskStats, DriverError, GuestInfo, MemoryStats, NicStats, Owner, PowerState,
@@ -389,19 +390,33 @@ pub(super) fn freeze(domain: &Domain, device: &str, overlay: &str) -> Result<()>
 
 /// Merges the overlay of [`freeze`] back and makes the guest write to its disk again.
 pub(super) fn thaw(domain: &Domain, device: &str, patience: Duration) -> Result<()> {
-    raw::begin_commit(domain, device).map_err(failed("merging the overlay"))?;
+    let what = failed("merging the overlay");
+    // A merge that an earlier call began and gave up is gone on with.
+    if raw::merge_state(domain, device).map_err(&what)? == Merge::None {
+        raw::begin_commit(domain, device).map_err(&what)?;
+    }
     let until = Instant::now() + patience;
-    while !raw::commit_ready(domain, device).map_err(failed("merging the overlay"))? {
-        if Instant::now() > until {
-            let what = "merge of the overlay".to_owned();
-            return Err(DriverError::Timeout {
-                what,
-                seconds: patience.as_secs(),
-            });
+    while Instant::now() < until {
+        match raw::merge_state(domain, device).map_err(&what)? {
+            Merge::None => {
+                return Err(DriverError::failed(
+                    "merging the overlay",
+                    "the merge was given up",
+                ));
+            }
+            Merge::Busy => {}
+            Merge::CaughtUp => match raw::pivot(domain, device) {
+                Err(error) if error.code() == ErrorNumber::BlockCopyActive => {}
+                result => return result.map_err(failed("returning to the disk")),
+            },
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    raw::pivot(domain, device).map_err(failed("returning to the disk"))
+    let what = "merge of the overlay".to_owned();
+    Err(DriverError::Timeout {
+        what,
+        seconds: patience.as_secs(),
+    })
 }
 
 pub(super) fn diagnostics(domain: &Domain) -> Result<Diagnostics> {

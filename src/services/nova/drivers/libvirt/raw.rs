@@ -197,9 +197,16 @@ pub(super) fn begin_commit(domain: &Domain, device: &str) -> Result<(), Error> {
     check(result)
 }
 
-/// True when the merge has caught up with the guest, so that it can pivot; also when there is no
-/// merge any more.
-pub(super) fn commit_ready(domain: &Domain, device: &str) -> Result<bool, Error> {
+/// How far the merge of an overlay is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Merge {
+    None,
+    Busy,
+    /// It has caught up with the guest. libvirt may learn so a moment later than the numbers show.
+    CaughtUp,
+}
+
+pub(super) fn merge_state(domain: &Domain, device: &str) -> Result<Merge, Error> {
     let device = c_string(device);
     let mut info = std::mem::MaybeUninit::<sys::virDomainBlockJobInfo>::zeroed();
     // SAFETY: the domain is alive, the name is terminated, and the struct may be all zeros, which
@@ -210,7 +217,11 @@ pub(super) fn commit_ready(domain: &Domain, device: &str) -> Result<bool, Error>
         (result, info.assume_init())
     };
     check(result)?;
-    Ok(result == 0 || (info.end > 0 && info.cur == info.end))
+    Ok(match result {
+        0 => Merge::None,
+        _ if info.end > 0 && info.cur == info.end => Merge::CaughtUp,
+        _ => Merge::Busy,
+    })
 }
 
 /// Lets the guest write to the merged disk again.

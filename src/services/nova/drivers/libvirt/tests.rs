@@ -134,6 +134,27 @@ fn greeting() -> &'static str {
     }
 }
 
+/// Ends what a failed test leaves running, by the pid files of its own root.
+struct Sweep(PathBuf);
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        let Ok(files) = std::fs::read_dir(self.0.join("libvirt/run/qemu")) else {
+            return;
+        };
+        for file in files
+            .flatten()
+            .filter(|f| f.file_name() == "instance-00000001.pid")
+        {
+            let pid = std::fs::read_to_string(file.path()).unwrap_or_default();
+            if let Ok(pid) = pid.trim().parse() {
+                let kill = nix::sys::signal::Signal::SIGKILL;
+                let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), kill);
+            }
+        }
+    }
+}
+
 /// Why the test cannot run here.
 async fn obstacle() -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
@@ -184,6 +205,7 @@ async fn a_guest_outlives_the_process_that_started_it() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
+    let _sweep = Sweep(root.path().to_owned());
     let child = Program::new(std::env::current_exe().unwrap())
         .args([
             "--ignored",
