@@ -1,0 +1,3 @@
+//! What must stay true while the process runs.
+
+pub(crate) mod reap;
