@@ -15,11 +15,7 @@ pub struct CallError {
 
 impl CallError {
     pub fn new(kind: ErrorKind, name: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            name,
-            message: message.into(),
-        }
+        Self { kind, name, message: message.into() }
     }
 
     pub fn is_not_found(&self) -> bool {

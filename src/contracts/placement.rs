@@ -23,14 +23,7 @@ pub struct Inventory {
 impl Inventory {
     /// All of `total`, in units of one.
     pub fn of(total: u64, allocation_ratio: f64) -> Self {
-        Self {
-            total,
-            reserved: 0,
-            allocation_ratio,
-            min_unit: 1,
-            max_unit: total,
-            step_size: 1,
-        }
+        Self { total, reserved: 0, allocation_ratio, min_unit: 1, max_unit: total, step_size: 1 }
     }
 }
 

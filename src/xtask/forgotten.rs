@@ -23,10 +23,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
         }
         for path in source::rust_files(&member.path)? {
             if !reached.contains(&path) {
-                findings.error(format!(
-                    "{}: no `mod` line reaches it",
-                    workspace.shown(&path)
-                ));
+                findings.error(format!("{}: no `mod` line reaches it", workspace.shown(&path)));
             }
         }
     }
@@ -35,15 +32,11 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
 
 /// Where cargo starts to read a crate: what the manifest names, what it finds by itself in tests/ and benches/.
 fn roots(member: &Crate) -> Result<Vec<PathBuf>> {
-    let mut roots: Vec<PathBuf> = ["lib.rs", "main.rs", "build.rs"]
-        .map(|name| member.path.join(name))
-        .into();
+    let mut roots: Vec<PathBuf> =
+        ["lib.rs", "main.rs", "build.rs"].map(|name| member.path.join(name)).into();
     for key in ["bin", "test", "bench", "example"] {
         let targets = member.manifest.get(key).and_then(Value::as_array);
-        for path in targets
-            .into_iter()
-            .flatten()
-            .filter_map(|target| target.get("path")?.as_str())
+        for path in targets.into_iter().flatten().filter_map(|target| target.get("path")?.as_str())
         {
             roots.push(member.path.join(path));
         }
@@ -55,11 +48,7 @@ fn roots(member: &Crate) -> Result<Vec<PathBuf>> {
             };
             for entry in entries {
                 let path = entry?.path();
-                roots.push(if path.is_dir() {
-                    path.join("main.rs")
-                } else {
-                    path
-                });
+                roots.push(if path.is_dir() { path.join("main.rs") } else { path });
             }
         }
     }
@@ -75,19 +64,12 @@ fn walk(file: &Path, root: bool, reached: &mut BTreeSet<PathBuf>) -> Result<()> 
     }
     let parent = file.parent().unwrap_or(Path::new(""));
     let stem = file.file_stem().unwrap_or_default();
-    let dir = if root || stem == "mod" {
-        parent.to_path_buf()
-    } else {
-        parent.join(stem)
-    };
+    let dir = if root || stem == "mod" { parent.to_path_buf() } else { parent.join(stem) };
     for module in modules(&source::read(file)?) {
         let candidates = match module.path {
             Some(path) => vec![parent.join(path)],
             None => {
-                let inner = module
-                    .outer
-                    .iter()
-                    .fold(dir.clone(), |dir, name| dir.join(name));
+                let inner = module.outer.iter().fold(dir.clone(), |dir, name| dir.join(name));
                 vec![
                     inner.join(format!("{}.rs", module.name)),
                     inner.join(&module.name).join("mod.rs"),
@@ -130,14 +112,9 @@ fn modules(text: &str) -> Vec<Module> {
             declared.and_then(|rest| rest.split(';').next().filter(|name| is_name(name)))
         {
             let outer = outer.iter().map(|(_, name)| name.clone()).collect();
-            found.push(Module {
-                name: name.to_owned(),
-                outer,
-                path: path.take(),
-            });
-        } else if let Some(name) = declared
-            .and_then(|rest| rest.strip_suffix(" {"))
-            .filter(|name| is_name(name))
+            found.push(Module { name: name.to_owned(), outer, path: path.take() });
+        } else if let Some(name) =
+            declared.and_then(|rest| rest.strip_suffix(" {")).filter(|name| is_name(name))
         {
             outer.push((indent, name.to_owned()));
         } else if !code.starts_with('#') && !code.is_empty() {
@@ -169,10 +146,7 @@ mod tests {
     use crate::workspace::tests::workspace;
 
     fn names(text: &str) -> Vec<String> {
-        modules(text)
-            .into_iter()
-            .map(|module| module.name)
-            .collect()
+        modules(text).into_iter().map(|module| module.name).collect()
     }
 
     #[test]
@@ -185,10 +159,7 @@ mod tests {
         let inner = modules("mod tests {\n    mod helper;\n}\nmod after;");
         assert_eq!(inner[0].outer, ["tests"]);
         assert!(inner[1].outer.is_empty());
-        assert_eq!(
-            modules("#[path = \"x/y.rs\"]\nmod z;")[0].path.as_deref(),
-            Some("x/y.rs")
-        );
+        assert_eq!(modules("#[path = \"x/y.rs\"]\nmod z;")[0].path.as_deref(), Some("x/y.rs"));
     }
 
     #[test]

@@ -33,26 +33,14 @@ const HOMES: &[Home] = &[
         crates: &["src/kit/system", "src/host", "src/stackup", SERVICES],
         only_in: &[(SERVICES, "drivers")],
     },
-    Home {
-        package: "rusqlite",
-        crates: &["src/ledger", "src/kit/store"],
-        only_in: &[],
-    },
-    Home {
-        package: "sqlx",
-        crates: &["src/kit/store"],
-        only_in: &[],
-    },
+    Home { package: "rusqlite", crates: &["src/ledger", "src/kit/store"], only_in: &[] },
+    Home { package: "sqlx", crates: &["src/kit/store"], only_in: &[] },
     Home {
         package: "serde_yaml",
         crates: &["src/profile", "src/services/heat", "src/services/mistral"],
         only_in: &[],
     },
-    Home {
-        package: "indicatif",
-        crates: &["src/stackup"],
-        only_in: &[("src/stackup", "ui")],
-    },
+    Home { package: "indicatif", crates: &["src/stackup"], only_in: &[("src/stackup", "ui")] },
     Home {
         package: "virt",
         crates: &["src/services/nova"],
@@ -91,10 +79,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
     let mut findings = Findings::default();
     for member in &workspace.crates {
         let Some(layer) = layer(&member.dir) else {
-            findings.error(format!(
-                "{}: has no layer; say where it belongs in layers.rs",
-                member.dir
-            ));
+            findings
+                .error(format!("{}: has no layer; say where it belongs in layers.rs", member.dir));
             continue;
         };
         for dependency in member.dependencies() {
@@ -135,9 +121,7 @@ fn own(
     let (from, to) = (&member.dir, &target.dir);
     if to == "src/kit/testing" {
         if !dependency.dev && from != "tests" {
-            findings.error(format!(
-                "{from}: stackup-testing may be a dev-dependency only"
-            ));
+            findings.error(format!("{from}: stackup-testing may be a dev-dependency only"));
         }
         return;
     }
@@ -177,9 +161,7 @@ fn files(workspace: &Workspace, member: &Crate, findings: &mut Findings) -> Resu
     let restricted: Vec<_> = HOMES
         .iter()
         .flat_map(|home| {
-            home.only_in
-                .iter()
-                .map(move |(pattern, dir)| (home.package, *pattern, *dir))
+            home.only_in.iter().map(move |(pattern, dir)| (home.package, *pattern, *dir))
         })
         .filter(|(_, pattern, _)| fits(pattern, &member.dir))
         .collect();
@@ -193,10 +175,8 @@ fn files(workspace: &Workspace, member: &Crate, findings: &mut Findings) -> Resu
             let test = path.starts_with(member.path.join("tests"));
             if !inside && !test && source::names_crate(&text, &package.replace('-', "_")) {
                 let shown = workspace.shown(&path);
-                findings.error(format!(
-                    "{shown}: {package} may be used only in {}/{dir}",
-                    member.dir
-                ));
+                findings
+                    .error(format!("{shown}: {package} may be used only in {}/{dir}", member.dir));
             }
         }
     }
@@ -221,9 +201,7 @@ fn strangers(member: &Crate, findings: &mut Findings) -> Result<()> {
 }
 
 fn fits(pattern: &str, dir: &str) -> bool {
-    pattern
-        .strip_suffix('*')
-        .map_or(pattern == dir, |prefix| dir.starts_with(prefix))
+    pattern.strip_suffix('*').map_or(pattern == dir, |prefix| dir.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -233,32 +211,12 @@ mod tests {
 
     const OURS: &[(&str, &str, &str)] = &[
         ("src/kit/core", "stackup-core", ""),
-        (
-            "src/kit/system",
-            "stackup-system",
-            "stackup-core = \"1\"\nnix = \"1\"",
-        ),
-        (
-            "src/kit/store",
-            "stackup-store",
-            "stackup-core = \"1\"\nrusqlite = \"1\"\nsqlx = \"1\"",
-        ),
+        ("src/kit/system", "stackup-system", "stackup-core = \"1\"\nnix = \"1\""),
+        ("src/kit/store", "stackup-store", "stackup-core = \"1\"\nrusqlite = \"1\"\nsqlx = \"1\""),
         ("src/ledger", "stackup-ledger", "rusqlite = \"1\""),
-        (
-            "src/host",
-            "stackup-host",
-            "stackup-ledger = \"1\"\nstackup-system = \"1\"",
-        ),
-        (
-            "src/services/nova",
-            "stackup-nova",
-            "stackup-store = \"1\"\nvirt = \"1\"",
-        ),
-        (
-            "src/stackup",
-            "stackup",
-            "stackup-nova = \"1\"\nstackup-host = \"1\"\nindicatif = \"1\"",
-        ),
+        ("src/host", "stackup-host", "stackup-ledger = \"1\"\nstackup-system = \"1\""),
+        ("src/services/nova", "stackup-nova", "stackup-store = \"1\"\nvirt = \"1\""),
+        ("src/stackup", "stackup", "stackup-nova = \"1\"\nstackup-host = \"1\"\nindicatif = \"1\""),
     ];
 
     fn errors(extra: (&str, &str, &str)) -> Vec<String> {
@@ -270,51 +228,29 @@ mod tests {
 
     #[test]
     fn the_drawn_layers_pass() {
-        assert_eq!(
-            check(&workspace(OURS)).unwrap().errors,
-            Vec::<String>::new()
-        );
+        assert_eq!(check(&workspace(OURS)).unwrap().errors, Vec::<String>::new());
     }
 
     #[test]
     fn up_and_level_are_refused() {
-        assert_eq!(
-            errors(("src/kit/core", "stackup-core", "stackup-store = \"1\"")).len(),
-            1
-        );
-        assert_eq!(
-            errors(("src/kit/flow", "stackup-flow", "stackup-store = \"1\"")).len(),
-            1
-        );
+        assert_eq!(errors(("src/kit/core", "stackup-core", "stackup-store = \"1\"")).len(), 1);
+        assert_eq!(errors(("src/kit/flow", "stackup-flow", "stackup-store = \"1\"")).len(), 1);
     }
 
     #[test]
     fn services_use_neither_one_another_nor_the_host() {
-        let sideways = errors((
-            "src/services/cinder",
-            "stackup-cinder",
-            "stackup-nova = \"1\"",
-        ));
-        assert!(
-            sideways[0].contains("never use one another"),
-            "{sideways:?}"
-        );
+        let sideways = errors(("src/services/cinder", "stackup-cinder", "stackup-nova = \"1\""));
+        assert!(sideways[0].contains("never use one another"), "{sideways:?}");
         for target in ["stackup-host", "stackup-ledger"] {
-            let found = errors((
-                "src/services/cinder",
-                "stackup-cinder",
-                &format!("{target} = \"1\""),
-            ));
+            let found =
+                errors(("src/services/cinder", "stackup-cinder", &format!("{target} = \"1\"")));
             assert_eq!(found.len(), 1, "{found:?}");
         }
     }
 
     #[test]
     fn only_stackup_names_services() {
-        assert_eq!(
-            errors(("tests", "stackup-tests", "stackup-nova = \"1\"")).len(),
-            1
-        );
+        assert_eq!(errors(("tests", "stackup-tests", "stackup-nova = \"1\"")).len(), 1);
     }
 
     #[test]
@@ -327,10 +263,7 @@ mod tests {
             ("virt", "src/services/cinder", "stackup-cinder"),
         ] {
             let found = errors((dir, name, &format!("{package} = \"1\"")));
-            assert!(
-                found.iter().any(|error| error.contains("belongs to")),
-                "{package}: {found:?}"
-            );
+            assert!(found.iter().any(|error| error.contains("belongs to")), "{package}: {found:?}");
         }
     }
 

@@ -26,20 +26,10 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
             used.insert(dependency.name);
         }
     }
-    let table = workspace
-        .manifest
-        .get("workspace")
-        .and_then(|root| root.get("dependencies"));
-    for name in table
-        .and_then(Value::as_table)
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name)
-    {
+    let table = workspace.manifest.get("workspace").and_then(|root| root.get("dependencies"));
+    for name in table.and_then(Value::as_table).into_iter().flatten().map(|(name, _)| name) {
         if !used.contains(name) {
-            findings.note(format!(
-                "{name} is in [workspace.dependencies] and nobody uses it"
-            ));
+            findings.note(format!("{name} is in [workspace.dependencies] and nobody uses it"));
         }
     }
     Ok(findings)
@@ -47,24 +37,15 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
 
 fn inherits(member: &Crate, findings: &mut Findings) {
     let from_root = |value: Option<&Value>| {
-        value
-            .and_then(|value| value.get("workspace"))
-            .and_then(Value::as_bool)
-            == Some(true)
+        value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
     };
     for key in INHERITED {
         if !from_root(member.package(key)) {
-            findings.error(format!(
-                "{}: `{key}.workspace = true` is missing",
-                member.dir
-            ));
+            findings.error(format!("{}: `{key}.workspace = true` is missing", member.dir));
         }
     }
     if !from_root(member.manifest.get("lints")) {
-        findings.error(format!(
-            "{}: `[lints] workspace = true` is missing",
-            member.dir
-        ));
+        findings.error(format!("{}: `[lints] workspace = true` is missing", member.dir));
     }
 }
 
@@ -76,21 +57,11 @@ fn naming(member: &Crate, findings: &mut Findings) {
         other => format!("stackup-{other}"),
     };
     if member.name() != expected {
-        findings.error(format!(
-            "{}: the package should be named {expected}",
-            member.dir
-        ));
+        findings.error(format!("{}: the package should be named {expected}", member.dir));
     }
-    let lib = member
-        .manifest
-        .get("lib")
-        .and_then(|lib| lib.get("path"))
-        .and_then(Value::as_str);
+    let lib = member.manifest.get("lib").and_then(|lib| lib.get("path")).and_then(Value::as_str);
     if last != "xtask" && lib != Some("lib.rs") {
-        findings.error(format!(
-            "{}: `[lib] path = \"lib.rs\"` is missing",
-            member.dir
-        ));
+        findings.error(format!("{}: `[lib] path = \"lib.rs\"` is missing", member.dir));
     }
 }
 
@@ -118,10 +89,7 @@ mod tests {
     #[test]
     fn each_omission_is_an_error() {
         for (good, bad) in [
-            (
-                "version.workspace = true\nedition",
-                "version = \"1.0.0\"\nedition",
-            ),
+            ("version.workspace = true\nedition", "version = \"1.0.0\"\nedition"),
             ("[lints]\nworkspace = true\n", ""),
             ("serde.workspace = true", "serde = \"1\""),
             ("\"stackup-core\"", "\"core\""),

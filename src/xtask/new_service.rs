@@ -18,10 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("error.rs", include_str!("skeleton/error.rs.in")),
     ("policy.rs", include_str!("skeleton/policy.rs.in")),
     ("schema.sql", include_str!("skeleton/schema.sql.in")),
-    (
-        "migrations/0001_init.sql",
-        include_str!("skeleton/schema.sql.in"),
-    ),
+    ("migrations/0001_init.sql", include_str!("skeleton/schema.sql.in")),
     ("model/mod.rs", include_str!("skeleton/model.rs.in")),
     ("store/mod.rs", include_str!("skeleton/store.rs.in")),
     ("logic/mod.rs", include_str!("skeleton/logic.rs.in")),
@@ -31,9 +28,7 @@ const FILES: &[(&str, &str)] = &[
 
 /// Makes the crate and adds it to the root's table of versions. Fails when the service is there already.
 pub(crate) fn create(workspace: &Workspace, codename: &str) -> Result<Vec<PathBuf>> {
-    let plain = codename
-        .chars()
-        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let plain = codename.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     ensure!(
         plain && codename.starts_with(|c: char| c.is_ascii_lowercase()),
         "a codename is lowercase letters and digits"
@@ -57,8 +52,7 @@ pub(crate) fn create(workspace: &Workspace, codename: &str) -> Result<Vec<PathBu
 fn fill(text: &str, codename: &str) -> String {
     let mut type_name = codename.to_owned();
     type_name[..1].make_ascii_uppercase();
-    text.replace("@name@", codename)
-        .replace("@Name@", &type_name)
+    text.replace("@name@", codename).replace("@Name@", &type_name)
 }
 
 /// The root manifest with the new crate after the last of our own.
@@ -68,10 +62,8 @@ fn list_in_root(text: &str, codename: &str) -> Result<String> {
         .iter()
         .rposition(|line| line.starts_with("stackup-") && line.contains("path = \"src/services/"))
         .context("the root manifest lists no service")?;
-    lines.insert(
-        last + 1,
-        format!("stackup-{codename} = {{ path = \"src/services/{codename}\" }}"),
-    );
+    lines
+        .insert(last + 1, format!("stackup-{codename} = {{ path = \"src/services/{codename}\" }}"));
     Ok(lines.join("\n") + "\n")
 }
 
@@ -80,8 +72,7 @@ fn put(path: &Path, text: &str) -> Result<()> {
         std::fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
     }
     let mut file = File::create(path).with_context(|| format!("make {}", path.display()))?;
-    file.write_all(text.as_bytes())
-        .with_context(|| format!("write {}", path.display()))
+    file.write_all(text.as_bytes()).with_context(|| format!("write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -16,11 +16,7 @@ const SLACK: usize = 25;
 /// Fails when sources or the list of exceptions cannot be read.
 pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
     let list = workspace.root.join(EXCEPTIONS);
-    let exceptions = if list.is_file() {
-        parse(&source::read(&list)?)?
-    } else {
-        BTreeMap::new()
-    };
+    let exceptions = if list.is_file() { parse(&source::read(&list)?)? } else { BTreeMap::new() };
     let mut sizes = BTreeMap::new();
     for dir in ["src", "tests"] {
         for path in source::rust_files(&workspace.root.join(dir))? {
@@ -31,17 +27,12 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Findings> {
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, usize>> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let lines =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
             let (limit, path) = line.split_once(' ').context("a line is `LIMIT PATH`")?;
-            Ok((
-                path.trim().to_owned(),
-                limit.parse().with_context(|| format!("limit of {path}"))?,
-            ))
+            Ok((path.trim().to_owned(), limit.parse().with_context(|| format!("limit of {path}"))?))
         })
         .collect()
 }
@@ -51,9 +42,8 @@ fn judge(sizes: &BTreeMap<String, usize>, exceptions: &BTreeMap<String, usize>) 
     for (path, &lines) in sizes {
         match exceptions.get(path) {
             Some(&limit) if lines > limit => {
-                findings.error(format!(
-                    "{path}: {lines} lines; the list of exceptions allows {limit}"
-                ));
+                findings
+                    .error(format!("{path}: {lines} lines; the list of exceptions allows {limit}"));
             }
             Some(&limit) if lines <= HARD || lines + SLACK < limit => {
                 findings.error(format!(

@@ -31,19 +31,16 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 
 /// Whether code (not a comment) names this crate: `name::` or `use name`, on a word's boundary.
 pub(crate) fn names_crate(text: &str, name: &str) -> bool {
-    text.lines()
-        .map(str::trim_start)
-        .filter(|line| !line.starts_with("//"))
-        .any(|line| {
-            line.match_indices(name).any(|(at, _)| {
-                let before = line[..at].chars().next_back();
-                let after = &line[at + name.len()..];
-                let starts = !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
-                let path = after.starts_with("::") && starts;
-                let import = line.contains("use ") && starts && after.starts_with([';', ' ', ',']);
-                path || import
-            })
+    text.lines().map(str::trim_start).filter(|line| !line.starts_with("//")).any(|line| {
+        line.match_indices(name).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = &line[at + name.len()..];
+            let starts = !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':');
+            let path = after.starts_with("::") && starts;
+            let import = line.contains("use ") && starts && after.starts_with([';', ' ', ',']);
+            path || import
         })
+    })
 }
 
 #[cfg(test)]

@@ -40,19 +40,11 @@ impl Workspace {
             for dir in expand(root, member)? {
                 let path = root.join(&dir);
                 let manifest = read_table(&path.join("Cargo.toml"))?;
-                crates.push(Crate {
-                    dir,
-                    path,
-                    manifest,
-                });
+                crates.push(Crate { dir, path, manifest });
             }
         }
         crates.sort_by(|a, b| a.dir.cmp(&b.dir));
-        Ok(Self {
-            root: root.to_path_buf(),
-            manifest,
-            crates,
-        })
+        Ok(Self { root: root.to_path_buf(), manifest, crates })
     }
 
     /// The member whose package has this name.
@@ -62,24 +54,17 @@ impl Workspace {
 
     /// A path as it is said to people: relative to the root.
     pub(crate) fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.root)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 }
 
 impl Crate {
     pub(crate) fn name(&self) -> &str {
-        self.package("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
+        self.package("name").and_then(Value::as_str).unwrap_or_default()
     }
 
     pub(crate) fn package(&self, key: &str) -> Option<&Value> {
-        self.manifest
-            .get("package")
-            .and_then(|package| package.get(key))
+        self.manifest.get("package").and_then(|package| package.get(key))
     }
 
     /// Everything in the dependency tables, build dependencies and target tables included.
@@ -95,23 +80,12 @@ impl Crate {
 
 fn tables_of(manifest: &Table) -> Vec<Dependency> {
     let mut found = Vec::new();
-    for (key, dev) in [
-        ("dependencies", false),
-        ("build-dependencies", false),
-        ("dev-dependencies", true),
-    ] {
-        for (name, value) in manifest
-            .get(key)
-            .and_then(Value::as_table)
-            .into_iter()
-            .flatten()
-        {
+    for (key, dev) in
+        [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)]
+    {
+        for (name, value) in manifest.get(key).and_then(Value::as_table).into_iter().flatten() {
             let inherited = value.get("workspace").and_then(Value::as_bool) == Some(true);
-            found.push(Dependency {
-                name: name.clone(),
-                dev,
-                inherited,
-            });
+            found.push(Dependency { name: name.clone(), dev, inherited });
         }
     }
     found
@@ -119,8 +93,7 @@ fn tables_of(manifest: &Table) -> Vec<Dependency> {
 
 fn read_table(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-    text.parse()
-        .with_context(|| format!("parse {}", path.display()))
+    text.parse().with_context(|| format!("parse {}", path.display()))
 }
 
 /// The directories a member pattern stands for; only a closing `/*` is a pattern.
@@ -154,21 +127,14 @@ pub(crate) mod tests {
                     .unwrap(),
             })
             .collect();
-        Workspace {
-            root: "/nonexistent".into(),
-            manifest: toml::Table::new(),
-            crates,
-        }
+        Workspace { root: "/nonexistent".into(), manifest: toml::Table::new(), crates }
     }
 
     #[test]
     fn members_with_a_star_are_the_directories_with_a_manifest() {
         let dir = tempfile::tempdir().unwrap();
         for (path, text) in [
-            (
-                "Cargo.toml",
-                "[workspace]\nmembers = [\"kit/*\", \"tests\"]",
-            ),
+            ("Cargo.toml", "[workspace]\nmembers = [\"kit/*\", \"tests\"]"),
             (
                 "kit/core/Cargo.toml",
                 "[package]\nname = \"core\"\n[dev-dependencies]\nx.workspace = true",
@@ -185,11 +151,7 @@ pub(crate) mod tests {
                 .unwrap();
         }
         let workspace = Workspace::load(dir.path()).unwrap();
-        let dirs: Vec<_> = workspace
-            .crates
-            .iter()
-            .map(|member| member.dir.as_str())
-            .collect();
+        let dirs: Vec<_> = workspace.crates.iter().map(|member| member.dir.as_str()).collect();
         assert_eq!(dirs, ["kit/core", "tests"]);
         let core = &workspace.package("core").unwrap().dependencies()[0];
         assert!(core.dev && core.inherited);

@@ -41,10 +41,7 @@ impl Time {
             return Ok(Self(stamp));
         }
         let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| wrong())?;
-        civil
-            .to_zoned(TimeZone::UTC)
-            .map(|zoned| Self(zoned.timestamp()))
-            .map_err(|_| wrong())
+        civil.to_zoned(TimeZone::UTC).map(|zoned| Self(zoned.timestamp())).map_err(|_| wrong())
     }
 
     /// `2026-11-21T04:08:50Z`: nova, glance, neutron.

@@ -64,11 +64,7 @@ pub struct DomainRef {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     Unscoped,
-    Project {
-        id: ProjectId,
-        name: String,
-        domain: DomainRef,
-    },
+    Project { id: ProjectId, name: String, domain: DomainRef },
     Domain(DomainRef),
     System,
 }
@@ -87,10 +83,7 @@ pub enum Reach {
 impl Ctx {
     /// Work that one service does for another, or a task for itself, with every right.
     pub fn service(service: &str, request_id: Arc<str>, now: Time) -> Self {
-        let domain = DomainRef {
-            id: "default".into(),
-            name: "Default".into(),
-        };
+        let domain = DomainRef { id: "default".into(), name: "Default".into() };
         Self {
             request_id,
             origin: Origin::Service,
@@ -101,11 +94,7 @@ impl Ctx {
                 user_id: service.into(),
                 user_name: service.to_owned(),
                 user_domain: domain.clone(),
-                scope: Scope::Project {
-                    id: "service".into(),
-                    name: "service".into(),
-                    domain,
-                },
+                scope: Scope::Project { id: "service".into(), name: "service".into(), domain },
                 roles: ["admin", "service"].map(str::to_owned).to_vec(),
                 expires_at: now,
                 issued_at: now,
@@ -120,10 +109,7 @@ impl Ctx {
     /// Work of a reconciler, under a request id of its own.
     pub fn task(service: &str, now: Time) -> Self {
         let request_id = format!("req-{}", crate::ids::uuid());
-        Self {
-            origin: Origin::Task,
-            ..Self::service(service, request_id.into(), now)
-        }
+        Self { origin: Origin::Task, ..Self::service(service, request_id.into(), now) }
     }
 
     /// The same request, continued with the process's own rights: what one service does in
@@ -131,20 +117,13 @@ impl Ctx {
     #[must_use]
     pub fn elevated(&self, service: &str) -> Self {
         let own = Self::service(service, self.request_id.clone(), self.caller.issued_at);
-        Self {
-            version: self.version,
-            base_url: self.base_url.clone(),
-            ..own
-        }
+        Self { version: self.version, base_url: self.base_url.clone(), ..own }
     }
 
     /// The same circumstances in another microversion.
     #[must_use]
     pub fn at(&self, version: Mv) -> Self {
-        Self {
-            version,
-            ..self.clone()
-        }
+        Self { version, ..self.clone() }
     }
 
     /// Whether the answer may use what `version` brought.

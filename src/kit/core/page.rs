@@ -30,11 +30,6 @@ pub struct Page {
 impl Page {
     /// Everything, in the default order.
     pub fn all() -> Self {
-        Self {
-            limit: usize::MAX,
-            marker: None,
-            sort: Vec::new(),
-            limited: false,
-        }
+        Self { limit: usize::MAX, marker: None, sort: Vec::new(), limited: false }
     }
 }

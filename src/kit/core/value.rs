@@ -33,10 +33,7 @@ pub trait FromValue: Sized {
 impl Value {
     /// The error of a reader that wanted something else.
     pub fn unexpected(&self, expected: &'static str) -> ValueError {
-        ValueError {
-            expected,
-            found: self.to_string(),
-        }
+        ValueError { expected, found: self.to_string() }
     }
 }
 
@@ -93,10 +90,7 @@ impl FromValue for f64 {
         match value {
             Value::Real(real) => Ok(*real),
             // SQLite gives a whole number back as an integer when the column has no affinity.
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "quantities here are far below 2^52"
-            )]
+            #[expect(clippy::cast_precision_loss, reason = "quantities here are far below 2^52")]
             Value::Int(int) => Ok(*int as f64),
             other => Err(other.unexpected("a real")),
         }

@@ -33,11 +33,7 @@ impl FromStr for Mv {
         let number = |part: &str| -> Result<u16, ()> {
             let plain = part.bytes().all(|b| b.is_ascii_digit());
             let padded = part.len() > 1 && part.starts_with('0');
-            if !plain || padded {
-                Err(())
-            } else {
-                part.parse().map_err(|_| ())
-            }
+            if !plain || padded { Err(()) } else { part.parse().map_err(|_| ()) }
         };
         let (major, minor) = text.split_once('.').ok_or(())?;
         Ok(Mv(number(major)?, number(minor)?))

@@ -147,20 +147,10 @@ impl<Cx: Sync> Flow<Cx> {
         let mut outcomes = Vec::with_capacity(self.steps.len());
         for (index, step) in self.steps.iter().enumerate() {
             let name = step.name();
-            let at = Position {
-                way: Way::Run,
-                n: index + 1,
-                of: self.steps.len(),
-                step: &name,
-            };
+            let at = Position { way: Way::Run, n: index + 1, of: self.steps.len(), step: &name };
             watch.started(at, &step.describe());
             let seq = u32::try_from(index).unwrap_or(u32::MAX);
-            let walk = Walk {
-                cx,
-                journal: &mut *journal,
-                watch,
-                at,
-            };
+            let walk = Walk { cx, journal: &mut *journal, watch, at };
             match walk.forward(step.as_ref(), seq, known.remove(&name)).await {
                 Ok(outcome) => {
                     watch.finished(at, outcome);
@@ -188,26 +178,14 @@ impl<Cx: Sync> Flow<Cx> {
         let mut report = Reverted::default();
         for (index, step) in self.steps.iter().rev().enumerate() {
             let name = step.name();
-            let at = Position {
-                way: Way::Revert,
-                n: index + 1,
-                of: self.steps.len(),
-                step: &name,
-            };
+            let at = Position { way: Way::Revert, n: index + 1, of: self.steps.len(), step: &name };
             watch.started(at, &step.describe());
-            let Some(entry) = known
-                .remove(&name)
-                .filter(|entry| entry.phase.may_have_effect())
+            let Some(entry) = known.remove(&name).filter(|entry| entry.phase.may_have_effect())
             else {
                 watch.finished(at, Outcome::Skipped);
                 continue;
             };
-            let walk = Walk {
-                cx,
-                journal: &mut *journal,
-                watch,
-                at,
-            };
+            let walk = Walk { cx, journal: &mut *journal, watch, at };
             match walk.back(step.as_ref(), entry).await {
                 Ok(()) => {
                     watch.finished(at, Outcome::Reverted);
@@ -225,10 +203,7 @@ impl<Cx: Sync> Flow<Cx> {
 }
 
 fn by_step(entries: Vec<Entry>) -> BTreeMap<String, Entry> {
-    entries
-        .into_iter()
-        .map(|entry| (entry.step.clone(), entry))
-        .collect()
+    entries.into_iter().map(|entry| (entry.step.clone(), entry)).collect()
 }
 
 /// One step of one walk.
@@ -315,9 +290,7 @@ impl<Cx: Sync> Walk<'_, Cx> {
     }
 
     async fn check(&self, step: &dyn Step<Cx>) -> Result<State, FlowError> {
-        step.check(self.cx)
-            .await
-            .map_err(|error| self.at.error(error))
+        step.check(self.cx).await.map_err(|error| self.at.error(error))
     }
 
     async fn prove(&self, step: &dyn Step<Cx>) -> Result<(), StepError> {
@@ -338,10 +311,7 @@ impl<Cx: Sync> Walk<'_, Cx> {
 
 impl Position<'_> {
     fn error(&self, source: StepError) -> FlowError {
-        FlowError::Step {
-            step: self.step.to_owned(),
-            source,
-        }
+        FlowError::Step { step: self.step.to_owned(), source }
     }
 }
 
@@ -383,10 +353,7 @@ mod tests {
         }
 
         fn describe(&self) -> Description {
-            Description {
-                change: "switch on".to_owned(),
-                inverse: "switch off".to_owned(),
-            }
+            Description { change: "switch on".to_owned(), inverse: "switch off".to_owned() }
         }
 
         async fn check(&self, cx: &World) -> Result<State, StepError> {
@@ -429,11 +396,7 @@ mod tests {
     }
 
     fn flow() -> Flow<World> {
-        Flow::new(vec![
-            Box::new(Lamp("a")),
-            Box::new(Lamp("b")),
-            Box::new(Lamp("c")),
-        ])
+        Flow::new(vec![Box::new(Lamp("a")), Box::new(Lamp("b")), Box::new(Lamp("c"))])
     }
 
     fn lit(world: &World) -> Vec<&'static str> {
@@ -444,21 +407,10 @@ mod tests {
     async fn runs_then_changes_nothing_then_reverts() {
         let (world, mut journal) = (World::default(), MemoryJournal::default());
         let first = flow().run(&world, &mut journal, &Unwatched).await.unwrap();
-        assert!(
-            first
-                .iter()
-                .all(|(_, outcome)| *outcome == Outcome::Applied)
-        );
+        assert!(first.iter().all(|(_, outcome)| *outcome == Outcome::Applied));
         let second = flow().run(&world, &mut journal, &Unwatched).await.unwrap();
-        assert!(
-            second
-                .iter()
-                .all(|(_, outcome)| *outcome == Outcome::Unchanged)
-        );
-        let report = flow()
-            .revert(&world, &mut journal, &Unwatched)
-            .await
-            .unwrap();
+        assert!(second.iter().all(|(_, outcome)| *outcome == Outcome::Unchanged));
+        let report = flow().revert(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!(report.reverted, ["c", "b", "a"]);
         assert!(lit(&world).is_empty());
     }
@@ -469,10 +421,7 @@ mod tests {
         world.on.lock().unwrap().push("b");
         let outcomes = flow().run(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!(outcomes[1].1, Outcome::Adopted);
-        flow()
-            .revert(&world, &mut journal, &Unwatched)
-            .await
-            .unwrap();
+        flow().revert(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!(lit(&world), ["b"]);
     }
 
@@ -480,16 +429,10 @@ mod tests {
     async fn an_error_stops_the_run_and_a_second_run_resumes() {
         let (world, mut journal) = (World::default(), MemoryJournal::default());
         world.broken.store(true, Ordering::SeqCst);
-        let error = flow()
-            .run(&world, &mut journal, &Unwatched)
-            .await
-            .unwrap_err();
+        let error = flow().run(&world, &mut journal, &Unwatched).await.unwrap_err();
         assert_eq!(error.to_string(), "b: no current");
         let line = journal.entries().await.unwrap().pop().unwrap();
-        assert_eq!(
-            (line.phase, line.error.as_deref()),
-            (Phase::Intended, Some("no current"))
-        );
+        assert_eq!((line.phase, line.error.as_deref()), (Phase::Intended, Some("no current")));
         world.broken.store(false, Ordering::SeqCst);
         flow().run(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!(lit(&world), ["a", "b", "c"]);
@@ -500,16 +443,10 @@ mod tests {
         let (world, mut journal) = (World::default(), MemoryJournal::default());
         flow().run(&world, &mut journal, &Unwatched).await.unwrap();
         world.broken.store(true, Ordering::SeqCst);
-        let report = flow()
-            .revert(&world, &mut journal, &Unwatched)
-            .await
-            .unwrap();
+        let report = flow().revert(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!((report.reverted.len(), report.errors.len()), (2, 1));
         world.broken.store(false, Ordering::SeqCst);
-        let report = flow()
-            .revert(&world, &mut journal, &Unwatched)
-            .await
-            .unwrap();
+        let report = flow().revert(&world, &mut journal, &Unwatched).await.unwrap();
         assert_eq!(report.reverted, ["a"]);
     }
 
@@ -528,10 +465,7 @@ mod tests {
                         flow().run(&world, &mut journal, &Unwatched).await.unwrap();
                         assert_eq!(lit(&world).len(), 3, "{victim} {point:?}");
                     }
-                    flow()
-                        .revert(&world, &mut journal, &Unwatched)
-                        .await
-                        .unwrap();
+                    flow().revert(&world, &mut journal, &Unwatched).await.unwrap();
                     assert!(lit(&world).is_empty(), "{victim} {point:?}");
                 }
             }

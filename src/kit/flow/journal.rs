@@ -70,17 +70,11 @@ pub struct JournalError {
 
 impl JournalError {
     pub fn read(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self {
-            operation: "read",
-            source: source.into(),
-        }
+        Self { operation: "read", source: source.into() }
     }
 
     pub fn write(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self {
-            operation: "written",
-            source: source.into(),
-        }
+        Self { operation: "written", source: source.into() }
     }
 }
 

@@ -30,12 +30,7 @@ pub struct StepError {
 
 impl StepError {
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            id: None,
-            message: message.into(),
-            hint: None,
-            source: None,
-        }
+        Self { id: None, message: message.into(), hint: None, source: None }
     }
 
     #[must_use]

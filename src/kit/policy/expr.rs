@@ -112,10 +112,7 @@ impl<'a> Parser<'a> {
     }
 
     fn take(&mut self, word: &str) -> bool {
-        let there = self
-            .words
-            .first()
-            .is_some_and(|first| first.eq_ignore_ascii_case(word));
+        let there = self.words.first().is_some_and(|first| first.eq_ignore_ascii_case(word));
         if there {
             self.words = &self.words[1..];
         }
@@ -127,11 +124,7 @@ impl<'a> Parser<'a> {
         while self.take("or") {
             any.push(self.and()?);
         }
-        Ok(if any.len() == 1 {
-            any.remove(0)
-        } else {
-            Expr::Or(any)
-        })
+        Ok(if any.len() == 1 { any.remove(0) } else { Expr::Or(any) })
     }
 
     fn and(&mut self) -> Result<Expr, ParseError> {
@@ -139,11 +132,7 @@ impl<'a> Parser<'a> {
         while self.take("and") {
             all.push(self.not()?);
         }
-        Ok(if all.len() == 1 {
-            all.remove(0)
-        } else {
-            Expr::And(all)
-        })
+        Ok(if all.len() == 1 { all.remove(0) } else { Expr::And(all) })
     }
 
     fn not(&mut self) -> Result<Expr, ParseError> {
@@ -152,11 +141,7 @@ impl<'a> Parser<'a> {
         }
         if self.take("(") {
             let inner = self.or()?;
-            return if self.take(")") {
-                Ok(inner)
-            } else {
-                Err(ParseError("(".into()))
-            };
+            return if self.take(")") { Ok(inner) } else { Err(ParseError("(".into())) };
         }
         check(self.next().ok_or_else(|| ParseError("the end".into()))?)
     }
@@ -166,9 +151,7 @@ fn check(word: &str) -> Result<Expr, ParseError> {
     let (kind, rest) = match word {
         "@" => return Ok(Expr::Always),
         "!" => return Ok(Expr::Never),
-        _ => word
-            .split_once(':')
-            .ok_or_else(|| ParseError(word.to_owned()))?,
+        _ => word.split_once(':').ok_or_else(|| ParseError(word.to_owned()))?,
     };
     let attribute = rest.strip_prefix("%(").and_then(|r| r.strip_suffix(")s"));
     let literal = kind.strip_prefix('\'').and_then(|k| k.strip_suffix('\''));
@@ -176,29 +159,22 @@ fn check(word: &str) -> Result<Expr, ParseError> {
         ("rule", _) => Expr::Rule(rest.to_owned()),
         ("role", _) => Expr::Role(rest.to_owned()),
         ("field", _) => return field(word, rest),
-        ("None" | "True" | "False", Some(attribute)) => Expr::Literal {
-            literal: kind.to_owned(),
-            attribute: attribute.to_owned(),
-        },
+        ("None" | "True" | "False", Some(attribute)) => {
+            Expr::Literal { literal: kind.to_owned(), attribute: attribute.to_owned() }
+        }
         (_, Some(attribute)) => match literal {
-            Some(literal) => Expr::Literal {
-                literal: literal.to_owned(),
-                attribute: attribute.to_owned(),
-            },
-            None => Expr::Attribute {
-                credential: kind.to_owned(),
-                attribute: attribute.to_owned(),
-            },
+            Some(literal) => {
+                Expr::Literal { literal: literal.to_owned(), attribute: attribute.to_owned() }
+            }
+            None => {
+                Expr::Attribute { credential: kind.to_owned(), attribute: attribute.to_owned() }
+            }
         },
         // A configuration may say is_admin:1 or is_admin:True.
-        ("is_admin", None) => Expr::Credential {
-            credential: kind.to_owned(),
-            value: "True".to_owned(),
-        },
-        (_, None) => Expr::Credential {
-            credential: kind.to_owned(),
-            value: rest.to_owned(),
-        },
+        ("is_admin", None) => {
+            Expr::Credential { credential: kind.to_owned(), value: "True".to_owned() }
+        }
+        (_, None) => Expr::Credential { credential: kind.to_owned(), value: rest.to_owned() },
     })
 }
 
@@ -209,13 +185,7 @@ fn field(word: &str, rest: &str) -> Result<Expr, ParseError> {
     let (attribute, value) = pair.split_once('=').ok_or_else(wrong)?;
     let attribute = attribute.to_owned();
     Ok(match value.strip_prefix("~^") {
-        Some(prefix) => Expr::FieldPrefix {
-            attribute,
-            prefix: prefix.to_owned(),
-        },
-        None => Expr::Field {
-            attribute,
-            value: value.to_owned(),
-        },
+        Some(prefix) => Expr::FieldPrefix { attribute, prefix: prefix.to_owned() },
+        None => Expr::Field { attribute, value: value.to_owned() },
     })
 }

@@ -79,26 +79,15 @@ impl Policy {
         let mut rules = HashMap::new();
         for rule in tables.iter().copied().flatten() {
             let check = overrides.get(rule.name).map_or(rule.check, String::as_str);
-            let expr = Expr::parse(check).map_err(|source| PolicyError::Parse {
-                rule: rule.name.to_owned(),
-                source,
-            })?;
-            rules.insert(
-                rule.name.to_owned(),
-                Compiled {
-                    expr,
-                    scopes: rule.scopes,
-                },
-            );
+            let expr = Expr::parse(check)
+                .map_err(|source| PolicyError::Parse { rule: rule.name.to_owned(), source })?;
+            rules.insert(rule.name.to_owned(), Compiled { expr, scopes: rule.scopes });
         }
         for (name, compiled) in &rules {
             for missing in compiled.expr.references() {
                 if !rules.contains_key(missing) {
                     let missing = missing.to_owned();
-                    return Err(PolicyError::Missing {
-                        rule: name.clone(),
-                        missing,
-                    });
+                    return Err(PolicyError::Missing { rule: name.clone(), missing });
                 }
             }
         }
@@ -126,19 +115,12 @@ impl Policy {
     }
 
     fn check_caller(&self, caller: &Caller, rule: &str, target: &Target) -> Result<(), Denied> {
-        let denied = |scope| Denied {
-            rule: rule.to_owned(),
-            scope,
-        };
+        let denied = |scope| Denied { rule: rule.to_owned(), scope };
         let compiled = self.rules.get(rule).ok_or_else(|| denied(false))?;
         if !in_scope(caller, compiled.scopes) {
             return Err(denied(true));
         }
-        if self.holds(&compiled.expr, caller, target) {
-            Ok(())
-        } else {
-            Err(denied(false))
-        }
+        if self.holds(&compiled.expr, caller, target) { Ok(()) } else { Err(denied(false)) }
     }
 
     fn holds(&self, expr: &Expr, caller: &Caller, target: &Target) -> bool {
@@ -148,18 +130,14 @@ impl Policy {
             Expr::Not(inner) => !self.holds(inner, caller, target),
             Expr::And(all) => all.iter().all(|e| self.holds(e, caller, target)),
             Expr::Or(any) => any.iter().any(|e| self.holds(e, caller, target)),
-            Expr::Rule(name) => self
-                .rules
-                .get(name)
-                .is_some_and(|rule| self.holds(&rule.expr, caller, target)),
+            Expr::Rule(name) => {
+                self.rules.get(name).is_some_and(|rule| self.holds(&rule.expr, caller, target))
+            }
             Expr::Role(role) => caller.has_role(role),
             Expr::Literal { literal, attribute } => {
                 target.get(attribute).is_some_and(|value| value == literal)
             }
-            Expr::Attribute {
-                credential,
-                attribute,
-            } => {
+            Expr::Attribute { credential, attribute } => {
                 let wanted = target.get(attribute);
                 wanted.is_some() && wanted == target::credential(caller, credential).as_deref()
             }
@@ -167,9 +145,9 @@ impl Policy {
                 target::credential(caller, credential).unwrap_or("None".into()) == *value
             }
             Expr::Field { attribute, value } => target.get(attribute) == Some(value),
-            Expr::FieldPrefix { attribute, prefix } => target
-                .get(attribute)
-                .is_some_and(|value| value.starts_with(prefix)),
+            Expr::FieldPrefix { attribute, prefix } => {
+                target.get(attribute).is_some_and(|value| value.starts_with(prefix))
+            }
         }
     }
 }

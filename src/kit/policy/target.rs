@@ -19,9 +19,7 @@ impl Target {
     pub fn own(caller: &Caller) -> Self {
         let mut target = Self::new().with("user_id", &*caller.user_id);
         if let Some(project) = caller.project_id() {
-            target = target
-                .with("project_id", &**project)
-                .with("tenant_id", &**project);
+            target = target.with("project_id", &**project).with("tenant_id", &**project);
         }
         if let Some(domain) = caller.domain_id() {
             target = target.with("domain_id", &**domain);
@@ -66,14 +64,7 @@ pub(crate) fn credential(caller: &Caller, name: &str) -> Option<String> {
         }),
         "domain_id" | "token.domain.id" => caller.domain_id().map(ToString::to_string),
         "system_scope" => (caller.scope == Scope::System).then(|| "all".to_owned()),
-        "is_admin" => Some(
-            if caller.has_role("admin") {
-                "True"
-            } else {
-                "False"
-            }
-            .to_owned(),
-        ),
+        "is_admin" => Some(if caller.has_role("admin") { "True" } else { "False" }.to_owned()),
         "is_admin_project" => Some("True".to_owned()),
         "service_roles" => caller.has_role("service").then(|| "service".to_owned()),
         _ => None,

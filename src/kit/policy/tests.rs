@@ -5,19 +5,11 @@ use super::*;
 const RULES: &[Rule] = &[
     rule("admin_api", "role:admin", &[]),
     rule("member", "role:member and project_id:%(project_id)s", &[]),
-    rule(
-        "member_or_admin",
-        "rule:member or rule:admin_api",
-        &[ScopeKind::Project],
-    ),
+    rule("member_or_admin", "rule:member or rule:admin_api", &[ScopeKind::Project]),
     rule("shared", "field:networks:shared=True", &[]),
     rule("compute_port", "field:port:device_owner=~^compute:", &[]),
     rule("public", "'public':%(visibility)s and not role:reader", &[]),
-    rule(
-        "system",
-        "role:admin and system_scope:all",
-        &[ScopeKind::System],
-    ),
+    rule("system", "role:admin and system_scope:all", &[ScopeKind::System]),
     rule("global_role", "None:%(target.role.domain_id)s", &[]),
     rule("nested", "((role:a or role:b) and not (role:c))", &[]),
     rule("open", "", &[]),
@@ -25,12 +17,7 @@ const RULES: &[Rule] = &[
 ];
 
 const fn rule(name: &'static str, check: &'static str, scopes: &'static [ScopeKind]) -> Rule {
-    Rule {
-        name,
-        check,
-        scopes,
-        description: "",
-    }
+    Rule { name, check, scopes, description: "" }
 }
 
 fn caller(scope: Scope, roles: &[&str]) -> Caller {
@@ -50,21 +37,11 @@ fn caller(scope: Scope, roles: &[&str]) -> Caller {
 }
 
 fn domain() -> DomainRef {
-    DomainRef {
-        id: "default".into(),
-        name: "Default".into(),
-    }
+    DomainRef { id: "default".into(), name: "Default".into() }
 }
 
 fn in_project(roles: &[&str]) -> Caller {
-    caller(
-        Scope::Project {
-            id: "p".into(),
-            name: "p".into(),
-            domain: domain(),
-        },
-        roles,
-    )
+    caller(Scope::Project { id: "p".into(), name: "p".into(), domain: domain() }, roles)
 }
 
 fn allows(caller: &Caller, rule: &str, target: &Target) -> bool {
@@ -77,16 +54,8 @@ fn roles_and_projects() {
     let own = Target::project("p");
     let foreign = Target::project("q");
     assert!(allows(&in_project(&["Member"]), "member_or_admin", &own));
-    assert!(!allows(
-        &in_project(&["member"]),
-        "member_or_admin",
-        &foreign
-    ));
-    assert!(!allows(
-        &in_project(&["member"]),
-        "member_or_admin",
-        &Target::new()
-    ));
+    assert!(!allows(&in_project(&["member"]), "member_or_admin", &foreign));
+    assert!(!allows(&in_project(&["member"]), "member_or_admin", &Target::new()));
     assert!(allows(&in_project(&["admin"]), "member_or_admin", &foreign));
     assert!(!allows(&in_project(&["reader"]), "member_or_admin", &own));
 }
@@ -97,11 +66,7 @@ fn scopes_come_first() {
     assert!(allows(&admin, "system", &Target::new()));
     assert!(!allows(&admin, "member_or_admin", &Target::new()));
     assert!(!allows(&in_project(&["admin"]), "system", &Target::new()));
-    assert!(!allows(
-        &caller(Scope::Unscoped, &["admin"]),
-        "member_or_admin",
-        &Target::new()
-    ));
+    assert!(!allows(&caller(Scope::Unscoped, &["admin"]), "member_or_admin", &Target::new()));
 }
 
 #[test]
@@ -114,11 +79,7 @@ fn attributes_of_the_thing() {
         .with_opt("target.role.domain_id", None);
     for rule in ["shared", "compute_port", "public", "global_role", "open"] {
         assert!(allows(&anyone, rule, &target), "{rule}");
-        assert_eq!(
-            allows(&anyone, rule, &Target::new()),
-            rule == "open",
-            "{rule}"
-        );
+        assert_eq!(allows(&anyone, rule, &Target::new()), rule == "open", "{rule}");
     }
     assert!(!allows(&in_project(&["reader"]), "public", &target));
     assert!(!allows(&anyone, "shut", &target));
@@ -134,19 +95,10 @@ fn precedence() {
 #[test]
 fn broken_tables_are_found_at_start() {
     let broken = |check| Policy::new(&[&[rule("r", check, &[])]], &BTreeMap::new());
-    assert!(matches!(
-        broken("role:a or"),
-        Err(PolicyError::Parse { .. })
-    ));
+    assert!(matches!(broken("role:a or"), Err(PolicyError::Parse { .. })));
     assert!(matches!(broken("(role:a"), Err(PolicyError::Parse { .. })));
-    assert!(matches!(
-        broken("role:a role:b"),
-        Err(PolicyError::Parse { .. })
-    ));
-    assert!(matches!(
-        broken("rule:gone"),
-        Err(PolicyError::Missing { .. })
-    ));
+    assert!(matches!(broken("role:a role:b"), Err(PolicyError::Parse { .. })));
+    assert!(matches!(broken("rule:gone"), Err(PolicyError::Missing { .. })));
 }
 
 #[test]
@@ -154,9 +106,5 @@ fn an_operator_can_change_a_check() {
     let file = BTreeMap::from([("member".to_owned(), "!".to_owned())]);
     let policy = Policy::new(&[RULES], &file).unwrap();
     let target = Target::project("p");
-    assert!(
-        policy
-            .check_caller(&in_project(&["member"]), "member", &target)
-            .is_err()
-    );
+    assert!(policy.check_caller(&in_project(&["member"]), "member", &target).is_err());
 }

@@ -78,22 +78,14 @@ impl Db {
             Engine::Sqlite(sqlite) => {
                 sqlite
                     .write(move |conn| {
-                        work(&mut Tx {
-                            reader: Reader {
-                                conn: Conn::Sqlite(conn),
-                            },
-                        })
+                        work(&mut Tx { reader: Reader { conn: Conn::Sqlite(conn) } })
                     })
                     .await
             }
             Engine::Postgres(postgres) => {
                 postgres
                     .write(move |conn| {
-                        work(&mut Tx {
-                            reader: Reader {
-                                conn: Conn::Postgres(conn),
-                            },
-                        })
+                        work(&mut Tx { reader: Reader { conn: Conn::Postgres(conn) } })
                     })
                     .await
             }
@@ -109,19 +101,11 @@ impl Db {
         E: From<StoreError> + Send + 'static,
     {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read(|conn| {
-                work(&Reader {
-                    conn: Conn::Sqlite(conn),
-                })
-            }),
+            Engine::Sqlite(sqlite) => {
+                sqlite.read(|conn| work(&Reader { conn: Conn::Sqlite(conn) }))
+            }
             Engine::Postgres(postgres) => {
-                postgres
-                    .read(move |conn| {
-                        work(&Reader {
-                            conn: Conn::Postgres(conn),
-                        })
-                    })
-                    .await
+                postgres.read(move |conn| work(&Reader { conn: Conn::Postgres(conn) })).await
             }
         }
     }
@@ -137,11 +121,7 @@ impl Db {
             Engine::Sqlite(sqlite) => {
                 let sqlite = Arc::clone(sqlite);
                 tokio::task::spawn_blocking(move || {
-                    sqlite.read(|conn| {
-                        work(&Reader {
-                            conn: Conn::Sqlite(conn),
-                        })
-                    })
+                    sqlite.read(|conn| work(&Reader { conn: Conn::Sqlite(conn) }))
                 })
                 .await
                 .unwrap_or_else(|_| Err(StoreError::Closed.into()))
@@ -177,9 +157,7 @@ impl Reader<'_> {
         sql: &str,
         params: &[Value],
     ) -> Result<T, StoreError> {
-        let row: Row = self
-            .first(sql, params)?
-            .ok_or(StoreError::MissingColumn(0))?;
+        let row: Row = self.first(sql, params)?.ok_or(StoreError::MissingColumn(0))?;
         row.get(0)
     }
 }

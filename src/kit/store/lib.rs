@@ -66,11 +66,7 @@ pub enum StoreError {
     #[error(
         "the state of {store} was written by a newer version: it has {found} migrations, this program knows {known}"
     )]
-    Newer {
-        store: String,
-        found: usize,
-        known: usize,
-    },
+    Newer { store: String, found: usize, known: usize },
     #[error("the store failed")]
     Engine(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the store is closed")]

@@ -66,9 +66,7 @@ impl Postgres {
                 Attempt::Met => Err(StoreError::Conflict("gave up".into()).into()),
             }
         };
-        tokio::task::spawn_blocking(task)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        tokio::task::spawn_blocking(task).await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     pub(crate) async fn read<T, E, F>(&self, work: F) -> Result<T, E>
@@ -84,9 +82,7 @@ impl Postgres {
             conn.batch("COMMIT")?;
             result
         };
-        tokio::task::spawn_blocking(task)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        tokio::task::spawn_blocking(task).await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     async fn acquire(&self) -> Result<PgConn, StoreError> {
@@ -124,11 +120,7 @@ fn transaction<T, E: From<StoreError>>(
         Err(error) => {
             // The error of the work is the one that matters.
             drop(conn.batch("ROLLBACK"));
-            if met {
-                Attempt::Met
-            } else {
-                Attempt::Ended(Err(error))
-            }
+            if met { Attempt::Met } else { Attempt::Ended(Err(error)) }
         }
     }
 }
@@ -137,9 +129,7 @@ impl PgConn {
     pub(crate) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let arguments = bind(params)?;
         let rows = self.block(async |conn| {
-            sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments)
-                .fetch_all(conn)
-                .await
+            sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).fetch_all(conn).await
         })?;
         rows.iter().map(row_of).collect()
     }
@@ -147,19 +137,14 @@ impl PgConn {
     pub(crate) fn execute(&self, sql: &str, params: &[Value]) -> Result<usize, StoreError> {
         let arguments = bind(params)?;
         let done = self.block(async |conn| {
-            sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments)
-                .execute(conn)
-                .await
+            sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments).execute(conn).await
         })?;
         Ok(usize::try_from(done.rows_affected()).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn batch(&self, sql: &str) -> Result<(), StoreError> {
-        self.block(async |conn| {
-            conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned())))
-                .await
-        })
-        .map(drop)
+        self.block(async |conn| conn.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await)
+            .map(drop)
     }
 
     fn block<T>(
@@ -216,10 +201,7 @@ fn bind(params: &[Value]) -> Result<PgArguments, StoreError> {
 }
 
 fn row_of(row: &PgRow) -> Result<Row, StoreError> {
-    (0..row.columns().len())
-        .map(|index| value_of(row, index))
-        .collect::<Result<_, _>>()
-        .map(Row)
+    (0..row.columns().len()).map(|index| value_of(row, index)).collect::<Result<_, _>>().map(Row)
 }
 
 fn value_of(row: &PgRow, index: usize) -> Result<Value, StoreError> {
@@ -241,11 +223,7 @@ fn value_of(row: &PgRow, index: usize) -> Result<Value, StoreError> {
 }
 
 fn engine(error: sqlx::Error) -> StoreError {
-    let code = error
-        .as_database_error()
-        .and_then(|e| e.code())
-        .unwrap_or_default()
-        .into_owned();
+    let code = error.as_database_error().and_then(|e| e.code()).unwrap_or_default().into_owned();
     // SQLSTATE, appendix A of the PostgreSQL manual.
     match code.as_str() {
         "23505" => StoreError::Unique(Box::new(error)),
@@ -260,16 +238,9 @@ fn engine(error: sqlx::Error) -> StoreError {
 /// does, so that pages agree.
 pub(crate) async fn fresh_database(server: &str) -> Result<String, StoreError> {
     let name = format!("stackup_test_{}", stackup_core::ids::hex());
-    let admin = PgPoolOptions::new()
-        .max_connections(1)
-        .connect(server)
-        .await
-        .map_err(engine)?;
+    let admin = PgPoolOptions::new().max_connections(1).connect(server).await.map_err(engine)?;
     let create = format!("CREATE DATABASE {name} LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
-    admin
-        .execute(sqlx::raw_sql(AssertSqlSafe(create)))
-        .await
-        .map_err(engine)?;
+    admin.execute(sqlx::raw_sql(AssertSqlSafe(create))).await.map_err(engine)?;
     admin.close().await;
     let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
     Ok(format!("{base}/{name}"))

@@ -71,11 +71,7 @@ impl Sqlite {
             .name("store-writer".into())
             .spawn(move || write_loop(&writer, &queue))
             .map_err(|error| StoreError::Engine(Box::new(error)))?;
-        Ok(Self {
-            path: path.to_owned(),
-            jobs,
-            readers: Mutex::new(Vec::new()),
-        })
+        Ok(Self { path: path.to_owned(), jobs, readers: Mutex::new(Vec::new()) })
     }
 
     pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
@@ -85,17 +81,11 @@ impl Sqlite {
         E: From<StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Write {
-            work,
-            result: None,
-            reply,
-        });
+        let job = Box::new(Write { work, result: None, reply });
         if self.jobs.send(job).is_err() {
             return Err(StoreError::Closed.into());
         }
-        answer
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Closed.into()))
+        answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     pub(crate) fn read<T, E: From<StoreError>>(
@@ -214,9 +204,7 @@ pub(crate) fn query(
 }
 
 pub(crate) fn execute(conn: &Connection, sql: &str, params: &[Value]) -> Result<usize, StoreError> {
-    conn.prepare_cached(sql)
-        .and_then(|mut s| s.execute(bind(params)))
-        .map_err(engine)
+    conn.prepare_cached(sql).and_then(|mut s| s.execute(bind(params))).map_err(engine)
 }
 
 pub(crate) fn batch(conn: &Connection, sql: &str) -> Result<(), StoreError> {

@@ -19,10 +19,7 @@ const MIGRATIONS: &[Migration] = &[
                   data BLOB
               ) STRICT;",
     },
-    Migration {
-        name: "0002_index",
-        sql: "CREATE INDEX thing_size ON thing (size);",
-    },
+    Migration { name: "0002_index", sql: "CREATE INDEX thing_size ON thing (size);" },
 ];
 const INSERT: &str = "INSERT INTO thing (id, size, ratio, data) VALUES ($1, $2, $3, $4)";
 const COUNT: &str = "SELECT COUNT(*) FROM thing";
@@ -36,8 +33,7 @@ async fn each(test: impl AsyncFn(Db)) {
 
 async fn insert(db: &Db, id: &str, size: Option<i64>) -> Result<usize, StoreError> {
     let id = id.to_owned();
-    db.write(move |tx| tx.execute(INSERT, &params![id, size, 0.5, [1u8, 2].as_slice()]))
-        .await
+    db.write(move |tx| tx.execute(INSERT, &params![id, size, 0.5, [1u8, 2].as_slice()])).await
 }
 
 async fn count(db: &Db) -> i64 {
@@ -49,11 +45,8 @@ async fn values_come_back_as_they_went() {
     each(async |db| {
         insert(&db, "a", None).await.unwrap();
         let sql = "SELECT id, size, ratio, data FROM thing";
-        let rows: Vec<(String, Option<i64>, f64, Vec<u8>)> = db
-            .read(move |r| r.query(sql, &[]))
-            .await
-            .map_err(|e: StoreError| e)
-            .unwrap();
+        let rows: Vec<(String, Option<i64>, f64, Vec<u8>)> =
+            db.read(move |r| r.query(sql, &[])).await.map_err(|e: StoreError| e).unwrap();
         assert_eq!(rows, [("a".to_owned(), None, 0.5, vec![1, 2])]);
     })
     .await;
@@ -80,10 +73,7 @@ async fn broken_keys_and_references_are_told_apart() {
         insert(&db, "a", None).await.unwrap();
         assert!(insert(&db, "a", None).await.unwrap_err().is_unique());
         let orphan = "INSERT INTO thing (id, owner_id) VALUES ('o', 'nobody')";
-        let error = db
-            .write(move |tx| tx.execute(orphan, &[]))
-            .await
-            .unwrap_err();
+        let error = db.write(move |tx| tx.execute(orphan, &[])).await.unwrap_err();
         assert!(matches!(error, StoreError::Reference(_)), "{error:?}");
     })
     .await;
@@ -111,10 +101,7 @@ async fn read_then_write_never_loses_an_update() {
         });
         futures::future::join_all(tasks).await;
         let sql = "SELECT size FROM thing WHERE id = 'counter'";
-        assert_eq!(
-            db.read(move |r| r.scalar::<i64>(sql, &[])).await.unwrap(),
-            40
-        );
+        assert_eq!(db.read(move |r| r.scalar::<i64>(sql, &[])).await.unwrap(), 40);
     })
     .await;
 }
@@ -122,29 +109,17 @@ async fn read_then_write_never_loses_an_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_join_to_the_whole_in_any_order() {
     each(async |db| {
-        for (id, size) in [
-            ("a", None),
-            ("b", Some(2)),
-            ("c", Some(1)),
-            ("d", None),
-            ("e", Some(2)),
-        ] {
+        for (id, size) in [("a", None), ("b", Some(2)), ("c", Some(1)), ("d", None), ("e", Some(2))]
+        {
             insert(&db, id, size).await.unwrap();
         }
         for directions in [Direction::Ascending, Direction::Descending] {
-            let order = ["size", "id"]
-                .map(|column| Order {
-                    column,
-                    direction: directions,
-                })
-                .to_vec();
+            let order =
+                ["size", "id"].map(|column| Order { column, direction: directions }).to_vec();
             let mut seen = Vec::new();
             let mut after = None;
             loop {
-                let keyset = Keyset {
-                    order: order.clone(),
-                    after: after.take(),
-                };
+                let keyset = Keyset { order: order.clone(), after: after.take() };
                 let mut values = Vec::new();
                 let condition = keyset.condition(&mut values).unwrap_or("1 = 1".into());
                 let sql = format!(
@@ -178,12 +153,5 @@ async fn migrations_apply_once_and_a_newer_store_is_refused() {
     drop(testing::sqlite(dir.path(), MIGRATIONS).await.unwrap());
     drop(testing::sqlite(dir.path(), MIGRATIONS).await.unwrap());
     let older = testing::sqlite(dir.path(), &MIGRATIONS[..1]).await;
-    assert!(matches!(
-        older.err(),
-        Some(StoreError::Newer {
-            found: 2,
-            known: 1,
-            ..
-        })
-    ));
+    assert!(matches!(older.err(), Some(StoreError::Newer { found: 2, known: 1, .. })));
 }

@@ -26,11 +26,7 @@ pub struct Answer {
 
 impl Client {
     pub fn new(router: Router) -> Self {
-        Self {
-            router,
-            headers: HeaderMap::new(),
-        }
-        .with_header("host", "cloud.test")
+        Self { router, headers: HeaderMap::new() }.with_header("host", "cloud.test")
     }
 
     /// As the holder of a token; see [`crate::StubIdentity`].
@@ -44,10 +40,7 @@ impl Client {
         let mut headers = self.headers.clone();
         let value = HeaderValue::from_str(value).expect("a header's value");
         headers.insert(HeaderName::from_static(name), value);
-        Self {
-            router: self.router.clone(),
-            headers,
-        }
+        Self { router: self.router.clone(), headers }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -75,9 +68,7 @@ impl Client {
             true => self.clone(),
             false => self.with_header("content-type", "application/json"),
         };
-        client
-            .send(method, path, Body::from(json.to_string()))
-            .await
+        client.send(method, path, Body::from(json.to_string())).await
     }
 
     /// Sends anything.

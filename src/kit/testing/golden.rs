@@ -12,22 +12,14 @@ pub fn golden(path: impl AsRef<Path>, body: &Value) {
     let mut body = body.clone();
     normalise(&mut body);
     let text = format!("{body:#}\n");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the setting of a test run, not of the product"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the setting of a test run, not of the product")]
     if std::env::var("UPDATE_GOLDENS").is_ok() {
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
         std::fs::write(path, text).expect("written");
         return;
     }
     let expected = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(
-        expected,
-        text,
-        "differs from {} (UPDATE_GOLDENS=1 accepts it)",
-        path.display()
-    );
+    assert_eq!(expected, text, "differs from {} (UPDATE_GOLDENS=1 accepts it)", path.display());
 }
 
 fn normalise(value: &mut Value) {

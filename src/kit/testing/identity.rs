@@ -45,21 +45,15 @@ impl Identity for StubIdentity {
 
 /// The caller behind a stub token.
 pub fn caller(token: &str) -> Option<Caller> {
-    let domain = DomainRef {
-        id: "default".into(),
-        name: "Default".into(),
-    };
+    let domain = DomainRef { id: "default".into(), name: "Default".into() };
     let (role, scope) = match token.split_once('@') {
         None if token == "unscoped" => ("", Scope::Unscoped),
         None => return None,
         Some((role, "system")) => (role, Scope::System),
         Some((role, "domain")) => (role, Scope::Domain(domain.clone())),
         Some((role, project)) => {
-            let project = Scope::Project {
-                id: project.into(),
-                name: project.into(),
-                domain: domain.clone(),
-            };
+            let project =
+                Scope::Project { id: project.into(), name: project.into(), domain: domain.clone() };
             (role, project)
         }
     };

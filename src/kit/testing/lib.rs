@@ -26,10 +26,7 @@ pub async fn wait_for<T, F: Future<Output = Option<T>>>(
         if let Some(value) = probe().await {
             return value;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(seconds),
-            "waited {seconds} s for {what}"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(seconds), "waited {seconds} s for {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
