@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ffi};
 use stackup_core::Value;
 use tokio::sync::oneshot;
 
@@ -191,7 +191,8 @@ pub(crate) fn query(
 ) -> Result<Vec<Row>, StoreError> {
     let mut statement = conn.prepare_cached(sql).map_err(engine)?;
     let width = statement.column_count();
-    let mut rows = statement.query(bind(params)).map_err(engine)?;
+    bind(&mut statement, params).map_err(engine)?;
+    let mut rows = statement.raw_query();
     let mut answer = Vec::new();
     while let Some(row) = rows.next().map_err(engine)? {
         let mut values = Vec::with_capacity(width);
@@ -204,7 +205,8 @@ pub(crate) fn query(
 }
 
 pub(crate) fn execute(conn: &Connection, sql: &str, params: &[Value]) -> Result<usize, StoreError> {
-    conn.prepare_cached(sql).and_then(|mut s| s.execute(bind(params))).map_err(engine)
+    let mut statement = conn.prepare_cached(sql).map_err(engine)?;
+    bind(&mut statement, params).and_then(|()| statement.raw_execute()).map_err(engine)
 }
 
 pub(crate) fn batch(conn: &Connection, sql: &str) -> Result<(), StoreError> {
@@ -226,8 +228,22 @@ impl rusqlite::ToSql for Bound<'_> {
     }
 }
 
-fn bind(params: &[Value]) -> rusqlite::ParamsFromIter<impl Iterator<Item = Bound<'_>>> {
-    rusqlite::params_from_iter(params.iter().map(Bound))
+/// Gives each placeholder its value by its number. To SQLite `$2` is a name and not a place: where
+/// it comes before `$1` in the text, it is the first parameter.
+fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    let expected = statement.parameter_count();
+    for index in 1..=expected {
+        let name = statement.parameter_name(index).unwrap_or_default();
+        let number: usize = name[1.min(name.len())..].parse().unwrap_or(index);
+        let Some(value) = number.checked_sub(1).and_then(|at| params.get(at)) else {
+            return Err(rusqlite::Error::InvalidParameterCount(params.len(), expected));
+        };
+        statement.raw_bind_parameter(index, Bound(value))?;
+    }
+    if params.len() > expected {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), expected));
+    }
+    Ok(())
 }
 
 fn value_of(value: ValueRef<'_>) -> Value {

@@ -53,6 +53,29 @@ async fn values_come_back_as_they_went() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_placeholder_is_known_by_its_number() {
+    each(async |db| {
+        insert(&db, "a", Some(1)).await.unwrap();
+        insert(&db, "b", Some(1)).await.unwrap();
+        let update = |params: Vec<Value>| {
+            let sql = "UPDATE thing SET size = $3 WHERE size = $2 AND id = $1";
+            db.write(move |tx| tx.execute(sql, &params))
+        };
+        assert_eq!(update(params!["a", 1, 7].to_vec()).await.unwrap(), 1);
+        let sql = "SELECT id FROM thing WHERE size = $2 AND id = $1";
+        let rows: Vec<(String,)> = db
+            .read(move |r| r.query(sql, &params!["a", 7]))
+            .await
+            .map_err(|e: StoreError| e)
+            .unwrap();
+        assert_eq!(rows, [("a".to_owned(),)]);
+        assert!(update(params!["a", 1].to_vec()).await.is_err());
+        assert!(update(params!["a", 1, 7, 8].to_vec()).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failed_write_leaves_nothing_and_hurts_no_neighbour() {
     each(async |db| {
         let failing = db.write(|tx| {

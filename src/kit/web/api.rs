@@ -61,12 +61,12 @@ impl Api {
             };
             router = router.route(path, axum::routing::any(endpoint));
         }
-        router
-            .fallback(|| async { Fault::not_found("The resource could not be found.") })
-            .layer(middleware::from_fn(move |request: Request, next: Next| {
+        router.fallback(|| async { Fault::not_found("The resource could not be found.") }).layer(
+            middleware::from_fn(move |request: Request, next: Next| {
                 let api = Arc::clone(&api);
                 async move { api.dress(request, next).await }
-            }))
+            }),
+        )
     }
 
     /// Chooses the row, makes the caller, checks the rule, runs the handler.
@@ -116,18 +116,13 @@ impl Api {
     }
 
     async fn authenticate(&self, visit: &Visit, headers: &HeaderMap) -> Result<Ctx, Fault> {
-        let token = headers
-            .get("x-auth-token")
-            .and_then(|value| value.to_str().ok());
+        let token = headers.get("x-auth-token").and_then(|value| value.to_str().ok());
         let token = token.ok_or_else(Fault::unauthorized)?;
         let identity = self.hub.identity().map_err(Fault::from)?;
-        let caller = identity
-            .authenticate(token)
-            .await
-            .map_err(|error| match error {
-                AuthError::Invalid => Fault::unauthorized(),
-                AuthError::Unavailable(why) => Fault::new(ErrorKind::Unavailable, why),
-            })?;
+        let caller = identity.authenticate(token).await.map_err(|error| match error {
+            AuthError::Invalid => Fault::unauthorized(),
+            AuthError::Unavailable(why) => Fault::new(ErrorKind::Unavailable, why),
+        })?;
         Ok(Ctx {
             request_id: Arc::clone(&visit.request_id),
             caller,
@@ -156,10 +151,7 @@ impl Api {
                 Err(fault) => fault.into_response(),
             }
         };
-        let caught = AssertUnwindSafe(work)
-            .catch_unwind()
-            .instrument(span.clone())
-            .await;
+        let caught = AssertUnwindSafe(work).catch_unwind().instrument(span.clone()).await;
         let mut response = caught.unwrap_or_else(|_| panicked().into_response());
         span.in_scope(|| self.finish(&mut response, &request_id, version));
         tracing::debug!(
@@ -172,9 +164,7 @@ impl Api {
     }
 
     fn negotiate(&self, headers: &HeaderMap) -> Result<Mv, Fault> {
-        self.microversions
-            .as_ref()
-            .map_or(Ok(Mv::ZERO), |versions| versions.negotiate(headers))
+        self.microversions.as_ref().map_or(Ok(Mv::ZERO), |versions| versions.negotiate(headers))
     }
 
     /// Writes a fault's body, and the headers of every answer.
@@ -225,17 +215,9 @@ fn panicked() -> Fault {
 
 /// The URLs as the caller sees them: from `X-Forwarded-*` if a proxy set them, else from `Host`.
 fn visit(request: &Request, request_id: Arc<str>, version: Mv) -> Visit {
-    let mount = request
-        .extensions()
-        .get::<Mount>()
-        .cloned()
-        .unwrap_or_default();
+    let mount = request.extensions().get::<Mount>().cloned().unwrap_or_default();
     let header = |name: &str| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .map(str::trim)
+        request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim)
     };
     let scheme = header("x-forwarded-proto").unwrap_or(if mount.tls { "https" } else { "http" });
     let host = header("x-forwarded-host")
@@ -247,12 +229,7 @@ fn visit(request: &Request, request_id: Arc<str>, version: Mv) -> Visit {
         Some(port) => format!("{scheme}://{}", with_port(host, port, scheme)),
     };
     let self_url = format!("{scheme}://{host}{}", mount.prefix);
-    Visit {
-        request_id,
-        version,
-        base_url: base_url.into(),
-        self_url: self_url.into(),
-    }
+    Visit { request_id, version, base_url: base_url.into(), self_url: self_url.into() }
 }
 
 /// The host with another port; the scheme's own is left out.

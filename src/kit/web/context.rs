@@ -37,11 +37,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Cx {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
-        parts
-            .extensions
-            .get::<Cx>()
-            .cloned()
-            .ok_or_else(Fault::unauthorized)
+        parts.extensions.get::<Cx>().cloned().ok_or_else(Fault::unauthorized)
     }
 }
 
@@ -49,9 +45,7 @@ impl<S: Send + Sync> FromRequestParts<S> for MaybeCx {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(MaybeCx(
-            parts.extensions.get::<Cx>().map(|Cx(cx)| cx.clone()),
-        ))
+        Ok(MaybeCx(parts.extensions.get::<Cx>().map(|Cx(cx)| cx.clone())))
     }
 }
 

@@ -114,9 +114,7 @@ fn bytes(value: &Value) -> Bytes {
 /// The status's phrase, as Python's webob spells it.
 fn reason(status: u16) -> &'static str {
     let status = http::StatusCode::from_u16(status).ok();
-    status
-        .and_then(|status| status.canonical_reason())
-        .unwrap_or("Error")
+    status.and_then(|status| status.canonical_reason()).unwrap_or("Error")
 }
 
 fn explanation(status: u16) -> &'static str {
@@ -138,7 +136,5 @@ fn explanation(status: u16) -> &'static str {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

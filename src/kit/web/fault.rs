@@ -61,10 +61,7 @@ impl Fault {
     }
 
     pub fn unauthorized() -> Self {
-        Self::new(
-            ErrorKind::Unauthorized,
-            "The request you have made requires authentication.",
-        )
+        Self::new(ErrorKind::Unauthorized, "The request you have made requires authentication.")
     }
 
     /// A failure of ours: the client hears no details, the log all of them.
@@ -125,10 +122,7 @@ impl From<StoreError> for Fault {
         let fault = Fault::internal(&error);
         if let StoreError::NoSpace(_) = error {
             let full = "No space is left to keep the request's result.";
-            return Fault {
-                cause: fault.cause,
-                ..Fault::new(ErrorKind::NoSpace, full)
-            };
+            return Fault { cause: fault.cause, ..Fault::new(ErrorKind::NoSpace, full) };
         }
         fault
     }
@@ -137,20 +131,14 @@ impl From<StoreError> for Fault {
 impl From<Denied> for Fault {
     /// Nova's words; a service whose words differ maps `Denied` itself.
     fn from(denied: Denied) -> Self {
-        Fault::forbidden(format!(
-            "Policy doesn't allow {} to be performed.",
-            denied.rule
-        ))
+        Fault::forbidden(format!("Policy doesn't allow {} to be performed.", denied.rule))
     }
 }
 
 impl From<CallError> for Fault {
+    /// The kind and the words stay. The name does not: it is of the service that was called, and
+    /// would mean something else, or nothing, in the dialect of this one.
     fn from(error: CallError) -> Self {
-        let fault = Fault::new(error.kind, error.message);
-        if error.name.is_empty() {
-            fault
-        } else {
-            fault.name(error.name)
-        }
+        Fault::new(error.kind, error.message)
     }
 }

@@ -64,23 +64,16 @@ impl Microversions {
 
     fn asked(&self, headers: &HeaderMap) -> Result<Option<String>, Fault> {
         for value in headers.get_all(HEADER) {
-            let text = value
-                .to_str()
-                .map_err(|_| Fault::bad_request("unreadable version"))?;
+            let text = value.to_str().map_err(|_| Fault::bad_request("unreadable version"))?;
             for part in text.split(',') {
                 let mut words = part.split_whitespace();
-                if words
-                    .next()
-                    .is_some_and(|kind| kind.eq_ignore_ascii_case(self.service_type))
-                {
+                if words.next().is_some_and(|kind| kind.eq_ignore_ascii_case(self.service_type)) {
                     return Ok(Some(words.next().unwrap_or_default().to_owned()));
                 }
             }
         }
         let legacy = self.legacy.and_then(|name| headers.get(name));
-        Ok(legacy
-            .and_then(|value| value.to_str().ok())
-            .map(|text| text.trim().to_owned()))
+        Ok(legacy.and_then(|value| value.to_str().ok()).map(|text| text.trim().to_owned()))
     }
 }
 
@@ -90,10 +83,7 @@ mod tests {
 
     const NOVA: Microversions = Microversions {
         service_type: "compute",
-        range: MvRange {
-            min: Mv(2, 1),
-            max: Mv(2, 104),
-        },
+        range: MvRange { min: Mv(2, 1), max: Mv(2, 104) },
         default: Mv(2, 1),
         legacy: Some("x-openstack-nova-api-version"),
     };

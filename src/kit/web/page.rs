@@ -30,9 +30,7 @@ pub fn page(query: &Query, max: usize, styles: &[SortStyle]) -> Result<Page, Fau
         sort = pairs(query)?;
     }
     Ok(Page {
-        limit: limit
-            .filter(|limit| *limit > 0)
-            .map_or(max, |limit| limit.min(max)),
+        limit: limit.filter(|limit| *limit > 0).map_or(max, |limit| limit.min(max)),
         marker: query.get("marker").map(str::to_owned),
         sort,
         limited: limit.is_some(),
@@ -45,10 +43,8 @@ pub fn next_link(url: &str, query: &Query, marker: &str) -> String {
 }
 
 fn key_and_dir(query: &Query) -> Result<Vec<SortKey>, Fault> {
-    let directions: Vec<Direction> = query
-        .all("sort_dir")
-        .map(direction)
-        .collect::<Result<_, _>>()?;
+    let directions: Vec<Direction> =
+        query.all("sort_dir").map(direction).collect::<Result<_, _>>()?;
     let keys = query.all("sort_key").filter(|key| !key.is_empty());
     Ok(keys
         .enumerate()
@@ -69,10 +65,7 @@ fn pairs(query: &Query) -> Result<Vec<SortKey>, Fault> {
         .filter(|pair| !pair.trim().is_empty())
         .map(|pair| {
             let (key, dir) = pair.split_once(':').unwrap_or((pair, "desc"));
-            Ok(SortKey {
-                key: key.trim().to_owned(),
-                direction: direction(dir)?,
-            })
+            Ok(SortKey { key: key.trim().to_owned(), direction: direction(dir)? })
         })
         .collect()
 }

@@ -31,19 +31,12 @@ impl Query {
 
     /// The last value of a name: what upstream's frameworks take.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .rev()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// Every value of a name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -52,9 +45,7 @@ impl Query {
 
     /// Every pair, in order.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// A flag: `1 t true on y yes` and their opposites, in any case; 400 on anything else.
@@ -76,9 +67,7 @@ pub fn flag(name: &str, text: &str) -> Result<bool, Fault> {
     match text.trim().to_ascii_lowercase().as_str() {
         "1" | "t" | "true" | "on" | "y" | "yes" => Ok(true),
         "0" | "f" | "false" | "off" | "n" | "no" => Ok(false),
-        _ => Err(Fault::bad_request(format!(
-            "Invalid value '{text}' for {name}: not a boolean"
-        ))),
+        _ => Err(Fault::bad_request(format!("Invalid value '{text}' for {name}: not a boolean"))),
     }
 }
 
@@ -87,10 +76,7 @@ fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let escaped = bytes
-            .get(at + 1..at + 3)
-            .filter(|_| byte == b'%')
-            .and_then(from_hex);
+        let escaped = bytes.get(at + 1..at + 3).filter(|_| byte == b'%').and_then(from_hex);
         out.push(escaped.unwrap_or(if byte == b'+' { b' ' } else { byte }));
         at += if escaped.is_some() { 3 } else { 1 };
     }
@@ -130,10 +116,7 @@ mod tests {
         assert_eq!(query.get("flag"), Some(""));
         assert_eq!(query.get("x"), Some("1 2"));
         assert_eq!(query.get("bad"), Some("%zz%4"));
-        assert_eq!(
-            query.with(&["tag", "bad"], &[("marker", "ä")]),
-            "flag=&x=1%202&marker=%C3%A4"
-        );
+        assert_eq!(query.with(&["tag", "bad"], &[("marker", "ä")]), "flag=&x=1%202&marker=%C3%A4");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::{IntoResponse, Response};
@@ -45,11 +45,7 @@ pub struct RouteInfo {
 
 impl<S> Clone for Route<S> {
     fn clone(&self) -> Self {
-        Self {
-            verb: self.verb.clone(),
-            endpoint: Arc::clone(&self.endpoint),
-            ..*self
-        }
+        Self { verb: self.verb.clone(), endpoint: Arc::clone(&self.endpoint), ..*self }
     }
 }
 
@@ -69,15 +65,7 @@ impl<S: Send + Sync + 'static> Route<S> {
         let endpoint: Endpoint<S> =
             Arc::new(move |request, state| Box::pin(handler.clone().call(request, state)));
         let access = access.into();
-        Self {
-            verb,
-            path,
-            access,
-            since: None,
-            until: None,
-            action: None,
-            endpoint,
-        }
+        Self { verb, path, access, since: None, until: None, action: None, endpoint }
     }
 
     /// From this version on.
@@ -142,10 +130,7 @@ where
     H: Handler<T, Arc<S>> + Sync,
     T: 'static,
 {
-    Route {
-        action: Some(key),
-        ..Route::new(Method::POST, path, access, handler)
-    }
+    Route { action: Some(key), ..Route::new(Method::POST, path, access, handler) }
 }
 
 /// The rows of one path.
@@ -158,11 +143,7 @@ impl<S: Send + Sync + 'static> PathRoutes<S> {
     pub(crate) fn group(routes: Vec<Route<S>>) -> BTreeMap<&'static str, Self> {
         let mut paths: BTreeMap<&'static str, Self> = BTreeMap::new();
         for route in routes {
-            paths
-                .entry(route.path)
-                .or_insert_with(|| Self { rows: Vec::new() })
-                .rows
-                .push(route);
+            paths.entry(route.path).or_insert_with(|| Self { rows: Vec::new() }).rows.push(route);
         }
         paths
     }
@@ -186,11 +167,8 @@ impl<S: Send + Sync + 'static> PathRoutes<S> {
         if rows.is_empty() {
             return Err(self.wrong_verb());
         }
-        let current: Vec<&Route<S>> = rows
-            .iter()
-            .copied()
-            .filter(|row| row.answers(visit.version))
-            .collect();
+        let current: Vec<&Route<S>> =
+            rows.iter().copied().filter(|row| row.answers(visit.version)).collect();
         if current.is_empty() {
             return Err(Fault::not_found("The resource could not be found."));
         }
@@ -220,9 +198,7 @@ async fn choose_action<'a, S: Send + Sync + 'static>(
     let (parts, stream) = request.into_parts();
     let bytes = body::read(stream, body::MAX_JSON).await?;
     let value: serde_json::Value = body::parse(&bytes)?;
-    let keys = value
-        .as_object()
-        .ok_or_else(|| Fault::bad_request("Malformed request body"))?;
+    let keys = value.as_object().ok_or_else(|| Fault::bad_request("Malformed request body"))?;
     let named = |row: &&&Route<S>| row.action.is_some_and(|key| keys.contains_key(key));
     let Some(row) = current.iter().find(named) else {
         // nova answers 404 for an action of another version, 400 for one that never was.
@@ -242,12 +218,14 @@ pub(crate) async fn finish(verb: Method, work: impl Future<Output = Response>) -
     if verb != Method::HEAD {
         return response;
     }
-    let (parts, _) = response.into_parts();
+    let (parts, body) = response.into_parts();
+    let length = body.size_hint().exact();
     let mut bare = Response::from_parts(parts, Body::empty());
     // hyper would add the length of the empty body.
-    if !bare.headers().contains_key(http::header::CONTENT_LENGTH) {
-        bare.headers_mut()
-            .insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    if let Some(length) = length
+        && !bare.headers().contains_key(http::header::CONTENT_LENGTH)
+    {
+        bare.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     bare.into_response()
 }
