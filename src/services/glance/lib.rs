@@ -117,10 +117,7 @@ impl Service for Glance {
 
     fn tasks(self: Arc<Self>) -> Vec<Task> {
         let hint = self.reap.clone();
-        vec![Task {
-            reconciler: Box::new(tasks::reap::Reap(self)),
-            hint,
-        }]
+        vec![Task { reconciler: Box::new(tasks::reap::Reap(self)), hint }]
     }
 
     /// Ends what an earlier process left half done, and registers the configured images.

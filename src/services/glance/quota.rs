@@ -10,42 +10,27 @@ const MIB: i64 = 1 << 20;
 
 /// Refuses one image more.
 pub(crate) fn another_image(limits: &Limits, usage: &Usage) -> Result<(), Error> {
-    check(
-        "image_count_total",
-        limits.image_count_total,
-        usage.images,
-        1,
-    )
+    check("image_count_total", limits.image_count_total, usage.images, 1)
 }
 
-/// Refuses data that does not fit; `size` in bytes, 0 when nobody knows yet.
-pub(crate) fn more_data(limits: &Limits, usage: &Usage, size: u64) -> Result<(), Error> {
-    check(
-        "image_size_total",
-        limits.image_size_total,
-        usage.data / MIB,
-        mib(size),
-    )
+/// Refuses data that does not fit; `size` in bytes, 0 when nobody knows yet. Gives the bytes for
+/// which there is room.
+pub(crate) fn more_data(limits: &Limits, usage: &Usage, size: u64) -> Result<u64, Error> {
+    let limit = limits.image_size_total;
+    check("image_size_total", limit, usage.data / MIB, mib(size))?;
+    Ok(room(limit, usage.data))
 }
 
-/// Refuses staged data that does not fit.
-pub(crate) fn more_staged(limits: &Limits, usage: &Usage, size: u64) -> Result<(), Error> {
-    check(
-        "image_stage_total",
-        limits.image_stage_total,
-        usage.staged / MIB,
-        mib(size),
-    )
+/// As [`more_data`], for data that is staged.
+pub(crate) fn more_staged(limits: &Limits, usage: &Usage, size: u64) -> Result<u64, Error> {
+    let limit = limits.image_stage_total;
+    check("image_stage_total", limit, usage.staged / MIB, mib(size))?;
+    Ok(room(limit, usage.staged))
 }
 
 /// Refuses one upload more at the same time.
 pub(crate) fn another_upload(limits: &Limits, usage: &Usage) -> Result<(), Error> {
-    check(
-        "image_count_uploading",
-        limits.image_count_uploading,
-        usage.uploading,
-        1,
-    )
+    check("image_count_uploading", limits.image_count_uploading, usage.uploading, 1)
 }
 
 /// Refuses more things on one image than it may have.
@@ -81,6 +66,14 @@ fn check(name: &str, limit: i64, usage: i64, more: i64) -> Result<(), Error> {
     )))
 }
 
+/// Bytes that are left of a limit in MiB.
+fn room(limit: i64, used: i64) -> u64 {
+    match limit {
+        i64::MIN..0 => u64::MAX,
+        _ => u64::try_from(limit.saturating_mul(MIB).saturating_sub(used)).unwrap_or(0),
+    }
+}
+
 fn mib(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX) / MIB
 }
@@ -92,12 +85,7 @@ mod tests {
     #[test]
     fn limits_bound_and_negative_ones_do_not() {
         let mut limits = Limits::default();
-        let usage = Usage {
-            images: 2,
-            data: 10 * MIB,
-            staged: 0,
-            uploading: 1,
-        };
+        let usage = Usage { images: 2, data: 10 * MIB, staged: 0, uploading: 1 };
         assert!(another_image(&limits, &usage).is_ok());
         limits.image_count_total = 2;
         limits.image_size_total = 11;

@@ -41,12 +41,7 @@ pub(super) async fn stage(
     body: Body,
 ) -> Result<StatusCode, Error> {
     let incoming = incoming(&headers, body)?;
-    if !glance
-        .config
-        .import_methods
-        .iter()
-        .any(|method| method == "glance-direct")
-    {
+    if !glance.config.import_methods.iter().any(|method| method == "glance-direct") {
         let why = "'glance-direct' method is not available at this site.";
         return Err(Error::NotFound(why.to_owned()));
     }
@@ -115,9 +110,7 @@ pub(super) async fn remove_from_store(
         )));
     }
     let image = glance.image_for(&cx, &id, "get_image_location").await?;
-    let image = glance
-        .image_for(&cx, &image.id, "delete_image_location")
-        .await?;
+    let image = glance.image_for(&cx, &image.id, "delete_image_location").await?;
     if image.status.as_str() != "active" {
         let why = "It's not allowed to remove image data from store if image status is not \
                    'active'";

@@ -26,19 +26,10 @@ pub(super) async fn list(
     let (filter, page) = filter::read(&query, &glance.config)?;
     let limit = page.limit;
     let images = glance.images(&cx, filter, page).await?;
-    let last = images
-        .last()
-        .filter(|_| images.len() == limit)
-        .map(|image| image.id.clone());
+    let last = images.last().filter(|_| images.len() == limit).map(|image| image.id.clone());
     let views: Vec<Value> = images.iter().map(|image| view(image, &glance)).collect();
     let mut list = json!({"images": views});
-    add_links(
-        &mut list,
-        "/v2/images",
-        "/v2/schemas/images",
-        &query,
-        last.as_deref(),
-    );
+    add_links(&mut list, "/v2/images", "/v2/schemas/images", &query, last.as_deref());
     Ok(Json(list))
 }
 
@@ -56,10 +47,7 @@ pub(super) async fn create(
     };
     tell(LOCATION, &format!("{}/v2/images/{}", cx.self_url, image.id));
     let methods = glance.config.import_methods.join(",");
-    tell(
-        HeaderName::from_static("openstack-image-import-methods"),
-        &methods,
-    );
+    tell(HeaderName::from_static("openstack-image-import-methods"), &methods);
     let stores = &glance.config.store_id;
     tell(HeaderName::from_static("openstack-image-store-ids"), stores);
     Ok(response)
@@ -81,9 +69,7 @@ pub(super) async fn update(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Error> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let draft = Draft::of(kind.unwrap_or_default()).ok_or_else(unknown_patch)?;
     let body: Value = body::parse(&body::read(body, body::MAX_JSON).await?)?;
     let changes = patch::parse(draft, &body, &glance.config)?;
@@ -157,13 +143,9 @@ pub(super) fn add_links(
 
 /// An image as clients see it: its own properties, then everybody's.
 pub(super) fn view(image: &Image, glance: &Glance) -> Value {
-    let custom = image
-        .properties
-        .iter()
-        .filter(|(name, _)| !HIDDEN.contains(&name.as_str()));
-    let mut view: Map<String, Value> = custom
-        .map(|(name, value)| (name.clone(), json!(value)))
-        .collect();
+    let custom = image.properties.iter().filter(|(name, _)| !HIDDEN.contains(&name.as_str()));
+    let mut view: Map<String, Value> =
+        custom.map(|(name, value)| (name.clone(), json!(value))).collect();
     let own = format!("/v2/images/{}", image.id);
     let base = json!({
         "name": image.name,
@@ -199,10 +181,7 @@ pub(super) fn view(image: &Image, glance: &Glance) -> Value {
 }
 
 fn unknown_patch() -> Error {
-    let message = format!(
-        "Image PATCH expects Content-Type one of: {}",
-        Draft::ACCEPTED
-    );
+    let message = format!("Image PATCH expects Content-Type one of: {}", Draft::ACCEPTED);
     let fault = Fault::new(ErrorKind::UnsupportedMediaType, message);
     Error::Request(fault.header(HeaderName::from_static("accept-patch"), Draft::ACCEPTED))
 }

@@ -24,28 +24,19 @@ pub(super) async fn begin(
 
 fn method(request: &Value, glance: &Glance) -> Result<Method, Error> {
     let bad = |why: &str| Error::BadRequest(why.to_owned());
-    let method = request
-        .get("method")
-        .ok_or_else(|| bad("Import request requires a 'method' field."))?;
-    let name = method
-        .get("name")
-        .ok_or_else(|| bad("Import request requires a 'name' field."))?;
+    let method =
+        request.get("method").ok_or_else(|| bad("Import request requires a 'method' field."))?;
+    let name = method.get("name").ok_or_else(|| bad("Import request requires a 'name' field."))?;
     let enabled = |wanted: &&str| glance.config.import_methods.iter().any(|own| own == wanted);
     match name.as_str().filter(enabled) {
         Some("glance-direct") => Ok(Method::GlanceDirect),
         Some("web-download") => match method.get("uri").and_then(Value::as_str) {
-            Some(uri) => Ok(Method::WebDownload {
-                uri: uri.to_owned(),
-            }),
+            Some(uri) => Ok(Method::WebDownload { uri: uri.to_owned() }),
             None => Err(bad("URI for web-download does not pass filtering: None")),
         },
         _ => {
-            let name = name
-                .as_str()
-                .map_or_else(|| name.to_string(), str::to_owned);
-            Err(Error::BadRequest(format!(
-                "Unknown import method name '{name}'."
-            )))
+            let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+            Err(Error::BadRequest(format!("Unknown import method name '{name}'.")))
         }
     }
 }
@@ -54,9 +45,7 @@ fn method(request: &Value, glance: &Glance) -> Result<Method, Error> {
 fn check_stores(request: &Value, glance: &Glance) -> Result<(), Error> {
     for name in ["all_stores_must_succeed", "all_stores"] {
         if request.get(name).is_some_and(|value| !value.is_boolean()) {
-            return Err(Error::BadRequest(format!(
-                "'{name}' must be boolean value only"
-            )));
+            return Err(Error::BadRequest(format!("'{name}' must be boolean value only")));
         }
     }
     let stores = match request.get("stores") {
@@ -68,9 +57,7 @@ fn check_stores(request: &Value, glance: &Glance) -> Result<(), Error> {
     };
     for store in stores {
         if store.as_str() != Some(&glance.config.store_id) {
-            return Err(Error::Conflict(format!(
-                "Unknown scheme '{store}' found in URI"
-            )));
+            return Err(Error::Conflict(format!("Unknown scheme '{store}' found in URI")));
         }
     }
     Ok(())

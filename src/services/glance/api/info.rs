@@ -37,10 +37,7 @@ pub(super) async fn usage(
     Cx(cx): Cx,
 ) -> Result<Json<Value>, Error> {
     let project = cx.project_id().map(ToString::to_string).unwrap_or_default();
-    let usage = glance
-        .db
-        .read(move |r| store::usage::of(r, &project))
-        .await?;
+    let usage = glance.db.read(move |r| store::usage::of(r, &project)).await?;
     Ok(Json(quota::report(&glance.config.limits, &usage)))
 }
 

@@ -17,9 +17,7 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Error> {
     let members = glance.members(&cx, &id).await?;
     let views: Vec<Value> = members.iter().map(view).collect();
-    Ok(Json(
-        json!({"members": views, "schema": "/v2/schemas/members"}),
-    ))
+    Ok(Json(json!({"members": views, "schema": "/v2/schemas/members"})))
 }
 
 pub(super) async fn create(
@@ -36,9 +34,7 @@ pub(super) async fn create(
         }
         Some(Value::String(project)) if project.len() <= 255 => project,
         Some(_) => {
-            return Err(bad(
-                "Expected a member in the form: {\"member\": \"image_id\"}",
-            ));
+            return Err(bad("Expected a member in the form: {\"member\": \"image_id\"}"));
         }
     };
     Ok(Json(view(&glance.add_member(&cx, &id, project).await?)))
@@ -59,9 +55,7 @@ pub(super) async fn update(
     Json(request): Json<Value>,
 ) -> Result<Json<Value>, Error> {
     let bad = |why: &str| Error::BadRequest(why.to_owned());
-    let status = request
-        .get("status")
-        .ok_or_else(|| bad("Status not specified"))?;
+    let status = request.get("status").ok_or_else(|| bad("Status not specified"))?;
     let status = status
         .as_str()
         .ok_or_else(|| bad("Expected a status in the form: {\"status\": \"status\"}"))?;

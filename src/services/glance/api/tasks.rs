@@ -24,19 +24,10 @@ pub(super) async fn list(
     let (filter, page) = read(&query, &glance.config)?;
     let limit = page.limit;
     let tasks = glance.tasks(&cx, filter, page).await?;
-    let last = tasks
-        .last()
-        .filter(|_| tasks.len() == limit)
-        .map(|task| task.id.clone());
+    let last = tasks.last().filter(|_| tasks.len() == limit).map(|task| task.id.clone());
     let views: Vec<Value> = tasks.iter().map(stub).collect();
     let mut list = json!({"tasks": views});
-    add_links(
-        &mut list,
-        "/v2/tasks",
-        "/v2/schemas/tasks",
-        &query,
-        last.as_deref(),
-    );
+    add_links(&mut list, "/v2/tasks", "/v2/schemas/tasks", &query, last.as_deref());
     Ok(Json(list))
 }
 
@@ -92,10 +83,7 @@ pub(super) async fn of_image(
 
 fn read(query: &Query, config: &Config) -> Result<(TaskFilter, Page), Error> {
     let status = query.get("status").map(str::to_owned);
-    if let Some(status) = status
-        .as_deref()
-        .filter(|text| TaskStatus::parse(text).is_none())
-    {
+    if let Some(status) = status.as_deref().filter(|text| TaskStatus::parse(text).is_none()) {
         return Err(Error::BadRequest(format!("Invalid status value: {status}")));
     }
     let kind = query.get("type").map(str::to_owned);
@@ -106,9 +94,7 @@ fn read(query: &Query, config: &Config) -> Result<(TaskFilter, Page), Error> {
         "asc" => Direction::Ascending,
         "desc" => Direction::Descending,
         other => {
-            return Err(Error::BadRequest(format!(
-                "Invalid sort direction: {other}"
-            )));
+            return Err(Error::BadRequest(format!("Invalid sort direction: {other}")));
         }
     };
     let asked = query.get("limit").map(limit).transpose()?;

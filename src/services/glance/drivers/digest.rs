@@ -64,11 +64,7 @@ where
     let fed = feed(source, limit, &[file_tx, md5_tx, sha_tx]).await;
     // A thread that ended early closed its channel; its own error says why.
     finished(file).await?;
-    Ok(Digests {
-        md5: finished(md5).await?,
-        sha512: finished(sha).await?,
-        size: fed?,
-    })
+    Ok(Digests { md5: finished(md5).await?, sha512: finished(sha).await?, size: fed? })
 }
 
 /// Hashes a file that is there.
@@ -149,17 +145,11 @@ fn worker<T: Send + 'static>(
 
 async fn finished<T>(thread: JoinHandle<io::Result<T>>) -> Result<T, ReceiveError> {
     let joined = thread.await.map_err(io::Error::other);
-    joined
-        .and_then(|result| result)
-        .map_err(ReceiveError::Write)
+    joined.and_then(|result| result).map_err(ReceiveError::Write)
 }
 
 fn write(path: &Path, mut batches: mpsc::Receiver<Batch>) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(path)?;
     while let Some(batch) = batches.blocking_recv() {
         for buffer in batch.iter() {
             file.write_all(buffer)?;

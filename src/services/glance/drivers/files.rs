@@ -41,10 +41,7 @@ pub(crate) struct Part {
 impl Files {
     /// Makes the directories, and removes what an earlier process left half written.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
-        let files = Self {
-            images: root.join("images"),
-            staging: root.join("staging"),
-        };
+        let files = Self { images: root.join("images"), staging: root.join("staging") };
         make_dir(&files.images, 0o750)?;
         make_dir(&files.staging, 0o750)?;
         for directory in [&files.images, &files.staging] {
@@ -121,10 +118,7 @@ impl Files {
     /// How long ago a file was written; zero when it is not there.
     pub(crate) fn age(path: &Path) -> Duration {
         let modified = fs::metadata(path).and_then(|data| data.modified());
-        modified
-            .ok()
-            .and_then(|at| at.elapsed().ok())
-            .unwrap_or_default()
+        modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
     }
 }
 
@@ -206,10 +200,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 fn part_in(directory: &Path, id: &str) -> Part {
     let unique = stackup_core::ids::hex();
-    Part {
-        path: directory.join(format!(".{id}.{unique}{PART}")),
-        kept: false,
-    }
+    Part { path: directory.join(format!(".{id}.{unique}{PART}")), kept: false }
 }
 
 fn names(directory: &Path) -> io::Result<Vec<String>> {
@@ -258,19 +249,9 @@ mod tests {
         let files = Files::open(&dir.path().join("store")).unwrap();
         let own = dir.path().join("own");
         stackup_system::files::write_atomic(&own, b"x", 0o600).unwrap();
-        files
-            .link("a", own.clone())
-            .await
-            .unwrap()
-            .keep(&files.image("a"))
-            .unwrap();
+        files.link("a", own.clone()).await.unwrap().keep(&files.image("a")).unwrap();
         assert!(own.exists());
-        files
-            .adopt("b", own.clone())
-            .await
-            .unwrap()
-            .keep(&files.image("b"))
-            .unwrap();
+        files.adopt("b", own.clone()).await.unwrap().keep(&files.image("b")).unwrap();
         assert!(!own.exists());
         assert_eq!(fs::read(files.image("b")).unwrap(), b"x");
     }

@@ -66,13 +66,7 @@ impl Web {
     pub(crate) async fn get(
         &self,
         uri: &str,
-    ) -> Result<
-        (
-            Option<u64>,
-            impl Stream<Item = Result<Bytes, WebError>> + use<>,
-        ),
-        WebError,
-    > {
+    ) -> Result<(Option<u64>, impl Stream<Item = Result<Bytes, WebError>> + use<>), WebError> {
         let url = check(&self.allowed, uri)?;
         if url.scheme() == "https" {
             return Err(WebError::NoTls);
@@ -81,10 +75,7 @@ impl Web {
         if !response.status().is_success() {
             return Err(WebError::Status(response.status().as_u16()));
         }
-        Ok((
-            response.content_length(),
-            response.bytes_stream().map_err(failed),
-        ))
+        Ok((response.content_length(), response.bytes_stream().map_err(failed)))
     }
 }
 
@@ -92,14 +83,8 @@ impl Web {
 fn check(filter: &WebDownload, uri: &str) -> Result<Url, WebError> {
     let refused = || WebError::Filtered(uri.to_owned());
     let url = Url::parse(uri).map_err(|_| refused())?;
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(refused)?;
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches([']', '.'])
-        .to_ascii_lowercase();
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(refused)?;
+    let host = host.trim_start_matches('[').trim_end_matches([']', '.']).to_ascii_lowercase();
     let scheme = url.scheme().to_owned();
     let port_fits = match url.port() {
         None => true,
@@ -137,11 +122,7 @@ mod tests {
     #[test]
     fn the_default_filter_is_upstreams_and_spares_the_metadata_service() {
         let filter = WebDownload::default();
-        for good in [
-            "http://images.example.org/a.img",
-            "https://h/a",
-            "http://127.0.0.1/x",
-        ] {
+        for good in ["http://images.example.org/a.img", "https://h/a", "http://127.0.0.1/x"] {
             assert!(check(&filter, good).is_ok(), "{good}");
         }
         for bad in [

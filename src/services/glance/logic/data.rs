@@ -45,14 +45,14 @@ impl Glance {
         let limits = self.config.limits.clone();
         let announced = incoming.announced;
         let fits = move |usage: &_| {
-            quota::more_data(&limits, usage, announced.unwrap_or(0))?;
-            quota::another_upload(&limits, usage)
+            quota::another_upload(&limits, usage)?;
+            quota::more_data(&limits, usage, announced.unwrap_or(0))
         };
-        self.begin(&image, Status::Saving, announced, fits).await?;
+        let room = self.begin(&image, Status::Saving, announced, fits).await?;
         let glance = Arc::clone(self);
         self.outlive("glance.upload", async move {
             let _busy = glance.busy(&image.id);
-            let done = glance.receive(&image, incoming).await;
+            let done = glance.receive(&image, incoming, room).await;
             if done.is_err() {
                 glance.give_back(&image.id, Status::Saving).await;
             }
@@ -76,15 +76,14 @@ impl Glance {
         let limits = self.config.limits.clone();
         let announced = incoming.announced;
         let fits = move |usage: &_| {
-            quota::more_staged(&limits, usage, announced.unwrap_or(0))?;
-            quota::another_upload(&limits, usage)
+            quota::another_upload(&limits, usage)?;
+            quota::more_staged(&limits, usage, announced.unwrap_or(0))
         };
-        self.begin(&image, Status::Uploading, announced, fits)
-            .await?;
+        let room = self.begin(&image, Status::Uploading, announced, fits).await?;
         let glance = Arc::clone(self);
         self.outlive("glance.stage", async move {
             let _busy = glance.busy(&image.id);
-            let done = glance.keep_staged(&image, incoming).await;
+            let done = glance.keep_staged(&image, incoming, room).await;
             if done.is_err() {
                 glance.give_back(&image.id, Status::Uploading).await;
             }
@@ -113,11 +112,7 @@ impl Glance {
             Ok((file, size))
         });
         match opened.await {
-            Ok((file, size)) => Ok(Some(Download {
-                file,
-                size,
-                checksum: image.checksum,
-            })),
+            Ok((file, size)) => Ok(Some(Download { file, size, checksum: image.checksum })),
             // Deleted since, or lost: the row tells which.
             Err(error) => {
                 self.visible_image(cx, id).await?;
@@ -126,75 +121,78 @@ impl Glance {
         }
     }
 
-    /// Moves an image out of its queue, if its state, its formats and the quotas allow.
+    /// Moves an image out of its queue, if its state, its formats and the quotas allow. Gives the
+    /// bytes that may come.
     async fn begin(
         &self,
         image: &Image,
         to: Status,
         announced: Option<u64>,
-        fits: impl Fn(&store::usage::Usage) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
+        fits: impl Fn(&store::usage::Usage) -> Result<u64, Error> + Send + 'static,
+    ) -> Result<u64, Error> {
         image.status.allow(to)?;
         if to == Status::Saving {
             image.require_formats()?;
         }
         if announced.is_some_and(|size| size > self.config.size_cap) {
-            return Err(intake::transfer(digest::ReceiveError::TooLarge(
-                self.config.size_cap,
-            )));
+            return Err(intake::transfer(digest::ReceiveError::TooLarge(self.config.size_cap)));
         }
         let (id, owner, now) = (image.id.clone(), image.owner.clone(), self.clock.now());
         let from = image.status;
-        let moved = self
-            .db
-            .write(move |tx| {
-                if let Some(owner) = &owner {
-                    fits(&store::usage::of(tx, owner)?)?;
-                }
-                Ok::<_, Error>(store::images::set_status(tx, &id, from, to, now)?)
-            })
-            .await?;
-        if moved {
-            return Ok(());
+        let cap = self.config.size_cap;
+        let moved = self.db.write(move |tx| {
+            let room = match &owner {
+                Some(owner) => fits(&store::usage::of(tx, owner)?)?,
+                None => cap,
+            };
+            let moved = store::images::set_status(tx, &id, from, to, now)?;
+            Ok::<_, Error>(moved.then_some(room.min(cap)))
+        });
+        if let Some(room) = moved.await? {
+            return Ok(room);
         }
-        Err(Error::Conflict(format!(
-            "Image status transition from {from} to {to} is not allowed"
-        )))
+        Err(Error::Conflict(format!("Image status transition from {from} to {to} is not allowed")))
     }
 
-    async fn receive<S, E>(&self, image: &Image, incoming: Incoming<S>) -> Result<(), Error>
+    async fn receive<S, E>(
+        &self,
+        image: &Image,
+        incoming: Incoming<S>,
+        room: u64,
+    ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>>,
         E: std::fmt::Display,
     {
         let part = self.files.part(&image.id);
         let path = part.path().to_owned();
-        let digests = digest::receive(path, incoming.stream, self.config.size_cap)
-            .await
-            .map_err(intake::transfer)?;
+        let digests =
+            digest::receive(path, incoming.stream, room).await.map_err(intake::transfer)?;
         complete(incoming.announced, digests.size)?;
         self.take_in(image, Status::Saving, part, digests).await
     }
 
-    async fn keep_staged<S, E>(&self, image: &Image, incoming: Incoming<S>) -> Result<(), Error>
+    async fn keep_staged<S, E>(
+        &self,
+        image: &Image,
+        incoming: Incoming<S>,
+        room: u64,
+    ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>>,
         E: std::fmt::Display,
     {
         let part = self.files.staging_part(&image.id);
         let path = part.path().to_owned();
-        let digests = digest::receive(path, incoming.stream, self.config.size_cap)
-            .await
-            .map_err(intake::transfer)?;
+        let digests =
+            digest::receive(path, incoming.stream, room).await.map_err(intake::transfer)?;
         complete(incoming.announced, digests.size)?;
         let place = self.files.staged(&image.id);
         files::blocking(move || part.keep(&place))
             .await
             .map_err(|source| Error::io("stage the data", source))?;
         let (id, now) = (image.id.clone(), self.clock.now());
-        self.db
-            .write(move |tx| store::images::set_size(tx, &id, digests.size, now))
-            .await?;
+        self.db.write(move |tx| store::images::set_size(tx, &id, digests.size, now)).await?;
         // An image that was deleted meanwhile leaves its staged data to the reaper.
         Ok(())
     }
@@ -210,11 +208,8 @@ impl Glance {
             // Nobody waits any more: then nobody needs the answer.
             drop(answer.send(work.await));
         };
-        self.supervisor
-            .spawn(name, work.instrument(tracing::Span::current()));
-        answered
-            .await
-            .unwrap_or_else(|_| Err(intake::interrupted()))
+        self.supervisor.spawn(name, work.instrument(tracing::Span::current()));
+        answered.await.unwrap_or_else(|_| Err(intake::interrupted()))
     }
 }
 

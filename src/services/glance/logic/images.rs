@@ -21,9 +21,7 @@ impl Glance {
         for (name, value) in body {
             property::may_write(name)?;
             if name == "locations" {
-                return Err(Error::Forbidden(
-                    "Attribute 'locations' is reserved.".to_owned(),
-                ));
+                return Err(Error::Forbidden("Attribute 'locations' is reserved.".to_owned()));
             }
             property::set(&mut image, name, value, &self.config)?;
         }
@@ -55,10 +53,9 @@ impl Glance {
         });
         match inserted.await {
             Ok(()) => Ok(image),
-            Err(Error::Store(StoreError::Unique(_))) => Err(Error::Conflict(format!(
-                "Image ID {} already exists!",
-                image.id
-            ))),
+            Err(Error::Store(StoreError::Unique(_))) => {
+                Err(Error::Conflict(format!("Image ID {} already exists!", image.id)))
+            }
             Err(error) => Err(error),
         }
     }
@@ -74,10 +71,7 @@ impl Glance {
     /// An image that the caller may see.
     pub(crate) async fn visible_image(&self, cx: &Ctx, id: &str) -> Result<Image, Error> {
         let (reach, key) = (cx.reach(), id.to_owned());
-        let found = self
-            .db
-            .read(move |r| store::images::get(r, &reach, &key))
-            .await?;
+        let found = self.db.read(move |r| store::images::get(r, &reach, &key)).await?;
         let image = found.ok_or_else(|| Error::no_image(id))?;
         let seen = self.policy.check(cx, "get_image", &image.target());
         seen.map_err(|_| Error::no_image(id))?;
@@ -93,14 +87,9 @@ impl Glance {
     ) -> Result<Vec<Image>, Error> {
         let reach = cx.reach();
         let marker = page.marker.clone().unwrap_or_default();
-        let found = self
-            .db
-            .scan(move |r| store::images::list(r, &reach, &filter, &page))
-            .await?;
+        let found = self.db.scan(move |r| store::images::list(r, &reach, &filter, &page)).await?;
         let mut images = found.ok_or_else(|| {
-            Error::BadRequest(format!(
-                "Invalid marker. Image {marker} could not be found."
-            ))
+            Error::BadRequest(format!("Invalid marker. Image {marker} could not be found."))
         })?;
         images.retain(|image| self.policy.check(cx, "get_image", &image.target()).is_ok());
         Ok(images)
@@ -163,10 +152,7 @@ impl Glance {
             return Err(protected());
         }
         let key = id.to_owned();
-        let gone = self
-            .db
-            .write(move |tx| store::images::delete(tx, &key))
-            .await?;
+        let gone = self.db.write(move |tx| store::images::delete(tx, &key)).await?;
         if !gone {
             let still = self.visible_image(cx, id).await;
             return Err(still.err().unwrap_or_else(protected));
@@ -202,15 +188,9 @@ impl Glance {
             return Err(refused(image.status));
         }
         let (key, now) = (id.to_owned(), self.clock.now());
-        let done = self
-            .db
-            .write(move |tx| store::images::set_status(tx, &key, from, to, now))
-            .await?;
-        if done {
-            Ok(())
-        } else {
-            Err(refused(image.status))
-        }
+        let done =
+            self.db.write(move |tx| store::images::set_status(tx, &key, from, to, now)).await?;
+        if done { Ok(()) } else { Err(refused(image.status)) }
     }
 
     /// Adds a tag; one that is there is fine.
@@ -233,9 +213,7 @@ impl Glance {
             image.tags.retain(|own| *own != tag);
             match image.tags.len() < before {
                 true => Ok(()),
-                false => Err(Error::NotFound(
-                    "The resource could not be found.".to_owned(),
-                )),
+                false => Err(Error::NotFound("The resource could not be found.".to_owned())),
             }
         };
         self.change_image(cx, id, remove).await.map(drop)

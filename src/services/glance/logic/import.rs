@@ -56,9 +56,7 @@ impl Glance {
         check_state(&image, &method)?;
         self.policy.check(cx, "modify_image", &image.target())?;
         if let Method::WebDownload { uri } = &method {
-            self.web
-                .allows(uri)
-                .map_err(|error| Error::BadRequest(error.to_string()))?;
+            self.web.allows(uri).map_err(|error| Error::BadRequest(error.to_string()))?;
         }
         let input = json!({
             "image_id": image.id, "import_req": request, "backend": [self.config.store_id],
@@ -67,8 +65,7 @@ impl Glance {
         self.begin_import(&image, &method, &task).await?;
         let glance = Arc::clone(self);
         let work = async move { glance.run_import(task.id, image, method).await };
-        self.supervisor
-            .spawn("glance.import", work.instrument(tracing::Span::current()));
+        self.supervisor.spawn("glance.import", work.instrument(tracing::Span::current()));
         Ok(())
     }
 
@@ -103,15 +100,12 @@ impl Glance {
         let failed = |error: WebError| Error::BadRequest(format!("could not fetch {uri}: {error}"));
         let (announced, stream) = self.web.get(uri).await.map_err(failed)?;
         if announced.is_some_and(|size| size > self.config.size_cap) {
-            return Err(intake::transfer(digest::ReceiveError::TooLarge(
-                self.config.size_cap,
-            )));
+            return Err(intake::transfer(digest::ReceiveError::TooLarge(self.config.size_cap)));
         }
         let part = self.files.part(&image.id);
         let path = part.path().to_owned();
-        let digests = digest::receive(path, stream, self.config.size_cap)
-            .await
-            .map_err(intake::transfer)?;
+        let digests =
+            digest::receive(path, stream, self.config.size_cap).await.map_err(intake::transfer)?;
         self.take_in(image, Status::Importing, part, digests).await
     }
 
@@ -163,10 +157,7 @@ impl Glance {
     async fn run_import(&self, task: String, image: Image, method: Method) {
         let _busy = self.busy(&image.id);
         let (id, now) = (task.clone(), self.clock.now());
-        let begun = self
-            .db
-            .write(move |tx| store::tasks::begin(tx, &id, now))
-            .await;
+        let begun = self.db.write(move |tx| store::tasks::begin(tx, &id, now)).await;
         let done = match begun {
             Ok(_) => match &method {
                 Method::GlanceDirect => self.take_staged(&image).await,

@@ -26,17 +26,11 @@ impl Glance {
     pub(crate) fn busy(&self, id: &str) -> Busy<'_> {
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.insert(id.to_owned());
-        Busy {
-            glance: self,
-            id: id.to_owned(),
-        }
+        Busy { glance: self, id: id.to_owned() }
     }
 
     pub(crate) fn is_busy(&self, id: &str) -> bool {
-        self.busy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(id)
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     /// Takes data for an image that is in state `from`, which then is active.
@@ -65,10 +59,8 @@ impl Glance {
             .await
             .map_err(|source| Error::io("put the data in its place", source))?;
         let (id, now) = (image.id.clone(), self.clock.now());
-        let active = self
-            .db
-            .write(move |tx| store::images::activate(tx, &id, from, &data, now))
-            .await;
+        let active =
+            self.db.write(move |tx| store::images::activate(tx, &id, from, &data, now)).await;
         if !matches!(active, Ok(true)) {
             let (files, id) = (self.files.clone(), image.id.clone());
             drop(files::blocking(move || files.remove(&id)).await);
@@ -82,10 +74,7 @@ impl Glance {
     /// Puts an image back into its queue, after data did not come in.
     pub(crate) async fn give_back(&self, id: &str, from: Status) {
         let (key, now) = (id.to_owned(), self.clock.now());
-        let back = self
-            .db
-            .write(move |tx| store::images::requeue(tx, &key, from, now))
-            .await;
+        let back = self.db.write(move |tx| store::images::requeue(tx, &key, from, now)).await;
         if let Err(error) = back {
             tracing::error!(image = id, %error, "could not put an image back into its queue");
         }
@@ -109,11 +98,7 @@ impl Glance {
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        let mut busy = self
-            .glance
-            .busy
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut busy = self.glance.busy.lock().unwrap_or_else(PoisonError::into_inner);
         busy.remove(&self.id);
     }
 }

@@ -36,9 +36,9 @@ impl Glance {
         });
         match inserted.await {
             Ok(()) => Ok(member),
-            Err(Error::Store(StoreError::Unique(_))) => Err(Error::Conflict(format!(
-                "Member {project} is duplicated for image {id}"
-            ))),
+            Err(Error::Store(StoreError::Unique(_))) => {
+                Err(Error::Conflict(format!("Member {project} is duplicated for image {id}")))
+            }
             Err(Error::Store(StoreError::Reference(_))) => Err(missing_image(id)),
             Err(error) => Err(error),
         }
@@ -116,15 +116,8 @@ impl Glance {
         let allowed = self.policy.check(cx, "delete_member", &image.target());
         allowed.map_err(|_| forbidden())?;
         let (image, member) = (image.id, project.to_owned());
-        let gone = self
-            .db
-            .write(move |tx| store::members::delete(tx, &image, &member))
-            .await?;
-        if gone {
-            Ok(())
-        } else {
-            Err(missing(id, project))
-        }
+        let gone = self.db.write(move |tx| store::members::delete(tx, &image, &member)).await?;
+        if gone { Ok(()) } else { Err(missing(id, project)) }
     }
 
     /// A visible image that can have members; `refused` says why another one has none.
@@ -138,26 +131,17 @@ impl Glance {
             Err(Error::NotFound(_)) => return Err(missing_image(id)),
             other => other?,
         };
-        if image.visibility == Visibility::Shared {
-            Ok(image)
-        } else {
-            Err(refused())
-        }
+        if image.visibility == Visibility::Shared { Ok(image) } else { Err(refused()) }
     }
 
     async fn listed_members(&self, cx: &Ctx, id: &str) -> Result<Vec<Member>, Error> {
         let (reach, id) = (cx.reach(), id.to_owned());
-        Ok(self
-            .db
-            .read(move |r| store::members::list(r, &reach, &id))
-            .await?)
+        Ok(self.db.read(move |r| store::members::list(r, &reach, &id)).await?)
     }
 
     async fn listed_member(&self, cx: &Ctx, id: &str, project: &str) -> Result<Member, Error> {
         let members = self.listed_members(cx, id).await?;
-        let found = members
-            .into_iter()
-            .find(|member| member.member_id == project);
+        let found = members.into_iter().find(|member| member.member_id == project);
         found.ok_or_else(|| missing(id, project))
     }
 }
@@ -167,7 +151,5 @@ fn missing_image(id: &str) -> Error {
 }
 
 fn missing(id: &str, project: &str) -> Error {
-    Error::NotFound(format!(
-        "{project} not found in the member list of the image {id}."
-    ))
+    Error::NotFound(format!("{project} not found in the member list of the image {id}."))
 }

@@ -25,14 +25,10 @@ impl Images for Glance {
             properties: query.properties.clone().into_iter().collect(),
             ..Filter::default()
         };
-        filter
-            .columns
-            .push(Condition::equal("os_hidden", Value::Int(0)));
+        filter.columns.push(Condition::equal("os_hidden", Value::Int(0)));
         for (column, text) in [("name", &query.name), ("status", &query.status)] {
             if let Some(text) = text {
-                filter
-                    .columns
-                    .push(Condition::equal(column, Value::Text(text.clone())));
+                filter.columns.push(Condition::equal(column, Value::Text(text.clone())));
             }
         }
         let page = Page {
@@ -49,11 +45,7 @@ impl Images for Glance {
         let open: Option<Download> = self.download(cx, id).await?;
         if open.is_none() {
             let message = format!("Image {id} is not active");
-            return Err(CallError::new(
-                ErrorKind::Conflict,
-                "ImageNotActive",
-                message,
-            ));
+            return Err(CallError::new(ErrorKind::Conflict, "ImageNotActive", message));
         }
         let claimed = image.disk_format.unwrap_or_default();
         Ok(ImageData {
@@ -75,9 +67,7 @@ impl Images for Glance {
         image.min_disk = i64::try_from(new.min_disk).unwrap_or(i64::MAX);
         image.min_ram = i64::try_from(new.min_ram).unwrap_or(i64::MAX);
         let properties = new.properties.into_iter();
-        image.properties = properties
-            .map(|(name, value)| (name, Some(value)))
-            .collect();
+        image.properties = properties.map(|(name, value)| (name, Some(value))).collect();
         Ok(self.add_image(cx, image).await?.into())
     }
 
@@ -88,17 +78,11 @@ impl Images for Glance {
         let _busy = self.busy(id);
         let (key, now) = (image.id.clone(), self.clock.now());
         let (from, to) = (image.status, Status::Saving);
-        let moved = self
-            .db
-            .write(move |tx| store::images::set_status(tx, &key, from, to, now))
-            .await;
+        let moved =
+            self.db.write(move |tx| store::images::set_status(tx, &key, from, to, now)).await;
         if !moved.map_err(Error::from)? {
             let message = format!("Image {id} is not queued");
-            return Err(CallError::new(
-                ErrorKind::Conflict,
-                "ImageNotQueued",
-                message,
-            ));
+            return Err(CallError::new(ErrorKind::Conflict, "ImageNotQueued", message));
         }
         let done = self.take_file(&image, file).await;
         if done.is_err() {
@@ -159,9 +143,7 @@ impl From<Image> for ImageInfo {
             created_at: image.created_at,
             updated_at: image.updated_at,
             tags: image.tags,
-            properties: properties
-                .filter_map(|(name, value)| Some((name, value?)))
-                .collect(),
+            properties: properties.filter_map(|(name, value)| Some((name, value?))).collect(),
         }
     }
 }

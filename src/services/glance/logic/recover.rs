@@ -13,17 +13,11 @@ impl Glance {
     /// Puts images that were half way back into their queue, and ends the tasks of imports. Staged
     /// data that is whole is kept, and its image stays staged.
     pub(crate) async fn recover(&self) -> Result<(), Error> {
-        let (_, staged) = self
-            .files
-            .ids()
-            .map_err(|e| Error::io("list the files", e))?;
+        let (_, staged) = self.files.ids().map_err(|e| Error::io("list the files", e))?;
         let interrupted = "the service ended while it was at work on this";
         let error = Error::Call(CallError::new(ErrorKind::Unavailable, "", interrupted));
         let (end, now) = (self.ended(Err(&error)), self.clock.now());
-        let dropped = self
-            .db
-            .write(move |tx| recover(tx, &staged, &end, now))
-            .await?;
+        let dropped = self.db.write(move |tx| recover(tx, &staged, &end, now)).await?;
         for id in dropped {
             tracing::info!(image = id, "an interrupted image is in its queue again");
             let removed = self.files.remove(&id);

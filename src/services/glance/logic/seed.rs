@@ -14,11 +14,7 @@ impl Glance {
         for seed in &self.config.images {
             let id = seed_id(&seed.name);
             let key = id.clone();
-            if self
-                .db
-                .read(move |r| store::images::is_seeded(r, &key))
-                .await?
-            {
+            if self.db.read(move |r| store::images::is_seeded(r, &key)).await? {
                 continue;
             }
             match self.register(seed, &id).await {
@@ -37,26 +33,17 @@ impl Glance {
     async fn register(&self, seed: &SeedImage, id: &str) -> Result<(), Error> {
         let _busy = self.busy(id);
         let cannot = |source| Error::io("read the file", source);
-        let part = self
-            .files
-            .link(id, seed.path.clone())
-            .await
-            .map_err(cannot)?;
+        let part = self.files.link(id, seed.path.clone()).await.map_err(cannot)?;
         let digests = digest::of_file(part.path()).await.map_err(cannot)?;
         let cx = Ctx::task("glance", self.clock.now());
         let image = self.seed_image(seed, id).await?;
         // Whatever an earlier start left of it goes first.
         let key = id.to_owned();
-        self.db
-            .write(move |tx| store::images::delete(tx, &key))
-            .await?;
+        self.db.write(move |tx| store::images::delete(tx, &key)).await?;
         let image = self.add_image(&cx, image).await?;
         self.take_in(&image, Status::Saving, part, digests).await?;
         let key = id.to_owned();
-        Ok(self
-            .db
-            .write(move |tx| store::images::set_seeded(tx, &key))
-            .await?)
+        Ok(self.db.write(move |tx| store::images::set_seeded(tx, &key)).await?)
     }
 
     async fn seed_image(&self, seed: &SeedImage, id: &str) -> Result<Image, Error> {
@@ -78,9 +65,7 @@ impl Glance {
         }
         for (name, other) in [("kernel_id", &seed.kernel), ("ramdisk_id", &seed.ramdisk)] {
             if let Some(other) = other {
-                image
-                    .properties
-                    .insert(name.to_owned(), Some(seed_id(other)));
+                image.properties.insert(name.to_owned(), Some(seed_id(other)));
             }
         }
         Ok(image)

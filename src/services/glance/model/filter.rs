@@ -49,10 +49,7 @@ const SORT_KEYS: &[&str] = &[
 /// Reads filters, order and page. 400 on what upstream refuses; what it does not know is taken for
 /// a custom property.
 pub(crate) fn read(query: &Query, config: &Config) -> Result<(Filter, Page), Error> {
-    let mut filter = Filter {
-        member_status: Some(MemberStatus::Accepted),
-        ..Filter::default()
-    };
+    let mut filter = Filter { member_status: Some(MemberStatus::Accepted), ..Filter::default() };
     let mut hidden = false;
     for (name, value) in query.pairs() {
         match name {
@@ -67,9 +64,7 @@ pub(crate) fn read(query: &Query, config: &Config) -> Result<(Filter, Page), Err
                 filter.columns.push(condition);
             }
             "changes-since" => {
-                return Err(bad(
-                    "The \"changes-since\" filter is no longer available on v2.",
-                ));
+                return Err(bad("The \"changes-since\" filter is no longer available on v2."));
             }
             _ => match column(name, value)? {
                 Some(condition) => filter.columns.push(condition),
@@ -84,11 +79,7 @@ pub(crate) fn read(query: &Query, config: &Config) -> Result<(Filter, Page), Err
 
 impl Condition {
     pub(crate) fn equal(column: &'static str, value: Value) -> Self {
-        Self {
-            column,
-            op: "=",
-            values: vec![value],
-        }
+        Self { column, op: "=", values: vec![value] }
     }
 }
 
@@ -131,9 +122,9 @@ fn worded(column: &'static str, text: &str) -> Result<Condition, Error> {
             op: "=",
             values: split(list)?.into_iter().map(Value::Text).collect(),
         }),
-        Some((op, _)) => Err(Error::BadRequest(format!(
-            "Unable to filter by unknown operator '{op}'."
-        ))),
+        Some((op, _)) => {
+            Err(Error::BadRequest(format!("Unable to filter by unknown operator '{op}'.")))
+        }
     }
 }
 
@@ -217,9 +208,7 @@ fn wanted(text: &str) -> Result<Wanted, Error> {
         ("", _) => Ok(Wanted::Usual),
         ("all", _) => Ok(Wanted::All),
         (_, Some(one)) => Ok(Wanted::One(one)),
-        (_, None) => Err(Error::BadRequest(format!(
-            "Invalid visibility value: {text}"
-        ))),
+        (_, None) => Err(Error::BadRequest(format!("Invalid visibility value: {text}"))),
     }
 }
 
@@ -228,9 +217,7 @@ fn member_status(text: &str) -> Result<Option<MemberStatus>, Error> {
         return Ok(None);
     }
     let status = MemberStatus::parse(text);
-    status
-        .map(Some)
-        .ok_or_else(|| Error::BadRequest(format!("Invalid status: {text}")))
+    status.map(Some).ok_or_else(|| Error::BadRequest(format!("Invalid status: {text}")))
 }
 
 fn flag(name: &str, text: &str) -> Result<bool, Error> {
@@ -281,18 +268,14 @@ fn sort(query: &Query) -> Result<Vec<SortKey>, Error> {
 }
 
 fn classic_sort(query: &Query) -> Result<Vec<SortKey>, Error> {
-    let directions: Vec<Direction> = query
-        .all("sort_dir")
-        .map(direction)
-        .collect::<Result<_, _>>()?;
+    let directions: Vec<Direction> =
+        query.all("sort_dir").map(direction).collect::<Result<_, _>>()?;
     let keys: Vec<&str> = match query.has("sort_key") {
         true => query.all("sort_key").collect(),
         false => vec!["created_at"],
     };
     if directions.len() > 1 && directions.len() != keys.len() {
-        return Err(bad(
-            "Number of sort dirs does not match the number of sort keys",
-        ));
+        return Err(bad("Number of sort dirs does not match the number of sort keys"));
     }
     let of = |index: usize| {
         let one = directions.get(index).or(directions.first());
@@ -310,19 +293,14 @@ fn sort_key(key: &str, direction: Direction) -> Result<SortKey, Error> {
             "Invalid sort key: {key}. It must be one of the following: {known}."
         )));
     }
-    Ok(SortKey {
-        key: key.to_owned(),
-        direction,
-    })
+    Ok(SortKey { key: key.to_owned(), direction })
 }
 
 fn direction(text: &str) -> Result<Direction, Error> {
     match text.trim() {
         "asc" => Ok(Direction::Ascending),
         "desc" => Ok(Direction::Descending),
-        other => Err(Error::BadRequest(format!(
-            "Invalid sort direction: {other}"
-        ))),
+        other => Err(Error::BadRequest(format!("Invalid sort direction: {other}"))),
     }
 }
 
@@ -344,10 +322,7 @@ mod tests {
 
     #[test]
     fn operators() {
-        assert_eq!(
-            first("name=a"),
-            Condition::equal("name", Value::Text("a".into()))
-        );
+        assert_eq!(first("name=a"), Condition::equal("name", Value::Text("a".into())));
         let quoted = first("name=in:a,\"b,c\",");
         let words = ["a", "b,c", ""].map(|word| Value::Text(word.into()));
         assert_eq!(quoted.values, words);
@@ -380,10 +355,7 @@ mod tests {
             "sort_key=name&sort_dir=asc&sort_dir=desc&sort_dir=asc",
             "changes-since=2026-01-01",
         ] {
-            assert!(
-                matches!(parsed(query), Err(Error::BadRequest(_))),
-                "{query}"
-            );
+            assert!(matches!(parsed(query), Err(Error::BadRequest(_))), "{query}");
         }
     }
 
@@ -391,15 +363,8 @@ mod tests {
     fn order_and_page() {
         let (_, page) = parsed("sort=name:asc,size&limit=5000&marker=m").unwrap();
         assert_eq!(page.limit, 1000);
-        let order: Vec<_> = page
-            .sort
-            .iter()
-            .map(|s| (s.key.as_str(), s.direction))
-            .collect();
-        let expected = [
-            ("name", Direction::Ascending),
-            ("size", Direction::Descending),
-        ];
+        let order: Vec<_> = page.sort.iter().map(|s| (s.key.as_str(), s.direction)).collect();
+        let expected = [("name", Direction::Ascending), ("size", Direction::Descending)];
         assert_eq!(order, expected);
         assert_eq!(parsed("").unwrap().1.limit, 25);
     }

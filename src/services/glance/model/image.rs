@@ -79,12 +79,9 @@ impl Status {
     /// Whether an image may go from here to `next`: upstream's table.
     pub(crate) fn allow(self, next: Status) -> Result<(), Error> {
         let allowed: &[Status] = match self {
-            Status::Queued => &[
-                Status::Saving,
-                Status::Uploading,
-                Status::Importing,
-                Status::Active,
-            ],
+            Status::Queued => {
+                &[Status::Saving, Status::Uploading, Status::Importing, Status::Active]
+            }
             Status::Saving => &[Status::Active, Status::Queued],
             Status::Uploading => &[Status::Importing, Status::Queued],
             Status::Importing => &[Status::Active, Status::Queued],
@@ -145,9 +142,7 @@ impl Image {
             (Some(_), None) => "Property container_format",
             (None, None) => "Properties disk_format, container_format",
         };
-        Err(Error::BadRequest(format!(
-            "{missing} must be set prior to saving data."
-        )))
+        Err(Error::BadRequest(format!("{missing} must be set prior to saving data.")))
     }
 
     /// What rules are checked against.

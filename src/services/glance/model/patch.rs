@@ -31,11 +31,8 @@ pub(crate) struct Change {
     draft: Draft,
 }
 
-const OPERATIONS: &[(&str, Op)] = &[
-    ("add", Op::Add),
-    ("remove", Op::Remove),
-    ("replace", Op::Replace),
-];
+const OPERATIONS: &[(&str, Op)] =
+    &[("add", Op::Add), ("remove", Op::Remove), ("replace", Op::Replace)];
 
 impl Draft {
     /// The content types, as a client is told them.
@@ -57,10 +54,7 @@ pub(crate) fn parse(draft: Draft, body: &Value, config: &Config) -> Result<Vec<C
     let operations = body
         .as_array()
         .ok_or_else(|| bad("Request body must be a JSON array of operation objects.".to_owned()))?;
-    operations
-        .iter()
-        .map(|operation| change(draft, operation, config))
-        .collect()
+    operations.iter().map(|operation| change(draft, operation, config)).collect()
 }
 
 fn change(draft: Draft, raw: &Value, config: &Config) -> Result<Change, Error> {
@@ -79,18 +73,14 @@ fn change(draft: Draft, raw: &Value, config: &Config) -> Result<Change, Error> {
     };
     if path.len() != depth || name.is_empty() {
         let path = path.join("/");
-        return Err(bad(format!(
-            "Invalid JSON pointer for this resource: '/{path}'"
-        )));
+        return Err(bad(format!("Invalid JSON pointer for this resource: '/{path}'")));
     }
     let value = match (op, object.get("value")) {
         (Op::Remove, _) => Value::Null,
         (Op::Add | Op::Replace, Some(value)) => value.clone(),
         (Op::Add | Op::Replace, None) => {
             let op = op.as_str();
-            return Err(bad(format!(
-                "Operation \"{op}\" requires a member named \"value\"."
-            )));
+            return Err(bad(format!("Operation \"{op}\" requires a member named \"value\".")));
         }
     };
     if name == "id" {
@@ -102,12 +92,7 @@ fn change(draft: Draft, raw: &Value, config: &Config) -> Result<Change, Error> {
         let mut nobody = Image::queued(String::new(), None, stackup_core::Time::from_unix(0));
         property::set(&mut nobody, &name, &value, config)?;
     }
-    Ok(Change {
-        op,
-        name,
-        value,
-        draft,
-    })
+    Ok(Change { op, name, value, draft })
 }
 
 /// Makes the changes to `image`. The policy of each was checked before.
@@ -142,9 +127,9 @@ impl Change {
         let is_base = property::is_base(name);
         let exists = is_base || image.properties.contains_key(name);
         match self.op {
-            Op::Remove if is_base => Err(Error::Forbidden(format!(
-                "Property {name} may not be removed."
-            ))),
+            Op::Remove if is_base => {
+                Err(Error::Forbidden(format!("Property {name} may not be removed.")))
+            }
             Op::Remove | Op::Replace if !exists => {
                 Err(Error::Conflict(format!("Property {name} does not exist.")))
             }
@@ -155,9 +140,9 @@ impl Change {
             Op::Add if exists && self.draft == Draft::Four => {
                 Err(Error::Conflict(format!("Property {name} already present.")))
             }
-            Op::Add | Op::Replace if name == "owner" && !admin => Err(Error::Forbidden(
-                "Owner can't be updated by non admin.".to_owned(),
-            )),
+            Op::Add | Op::Replace if name == "owner" && !admin => {
+                Err(Error::Forbidden("Owner can't be updated by non admin.".to_owned()))
+            }
             Op::Add | Op::Replace => property::set(image, name, &self.value, config),
         }
     }
@@ -181,13 +166,9 @@ type Object = serde_json::Map<String, Value>;
 fn ten(object: &Object) -> Result<(Op, &str), Error> {
     let words = "It must be one of the following: add, remove, replace.";
     let Some(word) = object.get("op") else {
-        return Err(bad(format!(
-            "Unable to find `op` in JSON Schema change. {words}"
-        )));
+        return Err(bad(format!("Unable to find `op` in JSON Schema change. {words}")));
     };
-    let known = OPERATIONS
-        .iter()
-        .find(|(name, _)| word.as_str() == Some(name));
+    let known = OPERATIONS.iter().find(|(name, _)| word.as_str() == Some(name));
     let Some((_, op)) = known else {
         return Err(bad(format!("Invalid operation: `{word}`. {words}")));
     };
@@ -213,16 +194,13 @@ fn four(object: &Object) -> Result<(Op, &str), Error> {
 }
 
 fn text(path: &Value) -> Result<&str, Error> {
-    path.as_str()
-        .ok_or_else(|| bad(format!("Pointer `{path}` does not start with \"/\".")))
+    path.as_str().ok_or_else(|| bad(format!("Pointer `{path}` does not start with \"/\".")))
 }
 
 /// Reads a JSON pointer, in the limited form that glance takes.
 fn decode(pointer: &str) -> Result<Vec<String>, Error> {
     let Some(inner) = pointer.strip_prefix('/') else {
-        return Err(bad(format!(
-            "Pointer `{pointer}` does not start with \"/\"."
-        )));
+        return Err(bad(format!("Pointer `{pointer}` does not start with \"/\".")));
     };
     let parts: Vec<&str> = inner.split('/').collect();
     let (last, before) = parts.split_last().map_or(("", &[][..]), |(l, b)| (*l, b));
@@ -266,10 +244,7 @@ mod tests {
     }
 
     fn ten(op: &str, path: &str, value: &Value) -> Result<Image, Error> {
-        patched(
-            Draft::Ten,
-            &json!([{"op": op, "path": path, "value": value}]),
-        )
+        patched(Draft::Ten, &json!([{"op": op, "path": path, "value": value}]))
     }
 
     #[test]
@@ -294,18 +269,11 @@ mod tests {
         forbidden(ten("replace", "/owner", &json!("q")));
         forbidden(ten("add", "/owner", &json!("q")));
         forbidden(ten("remove", "/name", &Value::Null));
-        forbidden(ten(
-            "add",
-            "/locations/-",
-            &json!({"url": "file:///etc/passwd"}),
-        ));
+        forbidden(ten("add", "/locations/-", &json!({"url": "file:///etc/passwd"})));
         forbidden(ten("replace", "/locations", &json!([])));
         conflict(ten("replace", "/absent", &json!("x")));
         conflict(ten("remove", "/absent", &Value::Null));
-        conflict(patched(
-            Draft::Four,
-            &json!([{"add": "/colour", "value": "x"}]),
-        ));
+        conflict(patched(Draft::Four, &json!([{"add": "/colour", "value": "x"}])));
         bad(ten("move", "/name", &json!("x")));
         bad(ten("replace", "name", &json!("x")));
         bad(ten("replace", "/", &json!("x")));
@@ -316,9 +284,6 @@ mod tests {
         bad(patched(Draft::Ten, &json!({})));
         bad(patched(Draft::Ten, &json!(["x"])));
         bad(patched(Draft::Ten, &json!([{"op": "add", "path": "/x"}])));
-        bad(patched(
-            Draft::Four,
-            &json!([{"add": "/x", "remove": "/y"}]),
-        ));
+        bad(patched(Draft::Four, &json!([{"add": "/x", "remove": "/y"}])));
     }
 }

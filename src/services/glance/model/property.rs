@@ -32,9 +32,7 @@ const LONGEST: usize = 255;
 /// Refuses attributes that a request may not carry.
 pub(crate) fn may_write(name: &str) -> Result<(), Error> {
     if READ_ONLY.contains(&name) {
-        return Err(Error::Forbidden(format!(
-            "Attribute '{name}' is read-only."
-        )));
+        return Err(Error::Forbidden(format!("Attribute '{name}' is read-only.")));
     }
     if RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX) {
         return Err(Error::Forbidden(format!("Attribute '{name}' is reserved.")));
@@ -126,9 +124,7 @@ fn still_queued(image: &Image, name: &str) -> Result<(), Error> {
     if matches!(image.status, Status::Queued | Status::Importing) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!(
-        "Attribute {name} can be only replaced for a queued image."
-    )))
+    Err(Error::Forbidden(format!("Attribute {name} can be only replaced for a queued image.")))
 }
 
 fn uuid(value: &Value) -> Result<String, Error> {
@@ -136,10 +132,7 @@ fn uuid(value: &Value) -> Result<String, Error> {
     if text.len() == 36 && stackup_core::ids::is_uuid_like(text) {
         return Ok(text.to_owned());
     }
-    Err(invalid(
-        &format!("{value} does not match the pattern of a UUID"),
-        "id",
-    ))
+    Err(invalid(&format!("{value} does not match the pattern of a UUID"), "id"))
 }
 
 fn opt_text(name: &str, value: &Value) -> Result<Option<String>, Error> {
@@ -147,17 +140,14 @@ fn opt_text(name: &str, value: &Value) -> Result<Option<String>, Error> {
         Value::Null => Ok(None),
         Value::String(text) if text.chars().count() <= LONGEST => Ok(Some(text.clone())),
         Value::String(text) => Err(invalid(&format!("'{text}' is too long"), name)),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Err(invalid(
-            &format!("{value} is not of type 'null', 'string'"),
-            name,
-        )),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(invalid(&format!("{value} is not of type 'null', 'string'"), name))
+        }
     }
 }
 
 fn flag(name: &str, value: &Value) -> Result<bool, Error> {
-    value
-        .as_bool()
-        .ok_or_else(|| invalid(&format!("{value} is not of type 'boolean'"), name))
+    value.as_bool().ok_or_else(|| invalid(&format!("{value} is not of type 'boolean'"), name))
 }
 
 fn amount(name: &str, value: &Value) -> Result<i64, Error> {
@@ -169,9 +159,7 @@ fn amount(name: &str, value: &Value) -> Result<i64, Error> {
         0..=0x7fff_ffff => return Ok(number),
         _ => "Cannot be greater than 2147483647",
     };
-    Err(Error::BadRequest(format!(
-        "Invalid value '{number}' for parameter '{name}': {complaint}"
-    )))
+    Err(Error::BadRequest(format!("Invalid value '{number}' for parameter '{name}': {complaint}")))
 }
 
 fn tags(value: &Value) -> Result<Vec<String>, Error> {
@@ -204,10 +192,7 @@ fn one_of(name: &str, value: &Value, words: &[String]) -> Result<Option<String>,
 
 fn not_in<'a>(name: &str, value: &Value, words: impl Iterator<Item = &'a str>) -> Error {
     let words: Vec<String> = words.map(|word| format!("'{word}'")).collect();
-    invalid(
-        &format!("{value} is not one of [{}]", words.join(", ")),
-        name,
-    )
+    invalid(&format!("{value} is not one of [{}]", words.join(", ")), name)
 }
 
 /// Custom properties are text; those that name a kernel or ramdisk are ids, and may be null.
@@ -215,10 +200,9 @@ fn custom(name: &str, value: &Value) -> Result<Option<String>, Error> {
     let is_id = matches!(name, "kernel_id" | "ramdisk_id");
     match value {
         Value::Null if is_id => Ok(None),
-        Value::String(text) if is_id && !stackup_core::ids::is_uuid_like(text) => Err(invalid(
-            &format!("'{text}' does not match the pattern of a UUID"),
-            name,
-        )),
+        Value::String(text) if is_id && !stackup_core::ids::is_uuid_like(text) => {
+            Err(invalid(&format!("'{text}' does not match the pattern of a UUID"), name))
+        }
         Value::String(text) => Ok(Some(text.clone())),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
             Err(invalid(&format!("{value} is not of type 'string'"), name))
@@ -257,26 +241,14 @@ mod tests {
         ] {
             assert!(attempt(name, &good).is_ok(), "{name} = {good}");
             let error = attempt(name, &bad).unwrap_err();
-            assert!(
-                matches!(error, Error::BadRequest(_)),
-                "{name} = {bad}: {error}"
-            );
+            assert!(matches!(error, Error::BadRequest(_)), "{name} = {bad}: {error}");
         }
-        assert_eq!(
-            attempt("tags", &json!(["b", "a", "a"])).unwrap().tags,
-            ["a", "b"]
-        );
+        assert_eq!(attempt("tags", &json!(["b", "a", "a"])).unwrap().tags, ["a", "b"]);
     }
 
     #[test]
     fn what_glance_keeps_to_itself_is_forbidden() {
-        for name in [
-            "status",
-            "checksum",
-            "deleted",
-            "os_glance_import_task",
-            "file",
-        ] {
+        for name in ["status", "checksum", "deleted", "os_glance_import_task", "file"] {
             let error = attempt(name, &json!("x")).unwrap_err();
             assert!(matches!(error, Error::Forbidden(_)), "{name}: {error}");
         }

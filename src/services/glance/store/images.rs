@@ -282,8 +282,7 @@ pub(crate) fn put_property(
     name: &str,
     value: Option<&str>,
 ) -> Result<(), StoreError> {
-    tx.execute(PUT_PROPERTY, &params![id, name, value])
-        .map(drop)
+    tx.execute(PUT_PROPERTY, &params![id, name, value]).map(drop)
 }
 
 pub(crate) fn drop_property(tx: &mut Tx<'_>, id: &str, name: &str) -> Result<(), StoreError> {
@@ -315,10 +314,7 @@ fn add_extras(r: &Reader<'_>, images: &mut [Image]) -> Result<(), StoreError> {
         return Ok(());
     }
     let mut values = Vec::new();
-    let ids: Vec<String> = images
-        .iter()
-        .map(|image| bind(&mut values, &image.id))
-        .collect();
+    let ids: Vec<String> = images.iter().map(|image| bind(&mut values, &image.id)).collect();
     let ids = ids.join(", ");
     let sql =
         format!("SELECT image_id, name, value FROM image_properties WHERE image_id IN ({ids})");
@@ -371,11 +367,7 @@ fn listed(reach: &Reach, filter: &Filter, values: &mut Vec<Value>) -> String {
 }
 
 fn sql_of(condition: &Condition, values: &mut Vec<Value>) -> String {
-    let Condition {
-        column,
-        op,
-        values: wanted,
-    } = condition;
+    let Condition { column, op, values: wanted } = condition;
     let places: Vec<String> = wanted.iter().map(|value| bind(values, value)).collect();
     match places.as_slice() {
         [one] => format!("{column} {op} {one}"),
@@ -391,26 +383,17 @@ fn bind(values: &mut Vec<Value>, value: impl stackup_store::ToValue) -> String {
 
 /// The order asked for, made total by the time of creation and the id.
 fn order(page: &Page) -> Vec<Order> {
-    let first = page
-        .sort
-        .first()
-        .map_or(Direction::Descending, |sort| sort.direction);
+    let first = page.sort.first().map_or(Direction::Descending, |sort| sort.direction);
     let mut order: Vec<Order> = page
         .sort
         .iter()
         .filter_map(|sort| {
-            column(&sort.key).map(|column| Order {
-                column,
-                direction: sort.direction,
-            })
+            column(&sort.key).map(|column| Order { column, direction: sort.direction })
         })
         .collect();
     for column in ["created_at", "id"] {
         if !order.iter().any(|order| order.column == column) {
-            order.push(Order {
-                column,
-                direction: first,
-            });
+            order.push(Order { column, direction: first });
         }
     }
     order

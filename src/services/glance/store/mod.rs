@@ -8,10 +8,8 @@ pub(crate) mod usage;
 use stackup_store::Migration;
 
 /// The schema's history; its sum is `schema.sql`.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_init",
-    sql: include_str!("../migrations/0001_init.sql"),
-}];
+pub const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_init", sql: include_str!("../migrations/0001_init.sql") }];
 
 #[cfg(test)]
 mod tests {

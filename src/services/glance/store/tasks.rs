@@ -97,9 +97,7 @@ pub(crate) fn list(
         Some("id") => "id",
         _ => "created_at",
     };
-    let order = [column, "id"]
-        .map(|column| Order { column, direction })
-        .to_vec();
+    let order = [column, "id"].map(|column| Order { column, direction }).to_vec();
     let after = match &page.marker {
         None => None,
         Some(marker) => {
@@ -115,9 +113,7 @@ pub(crate) fn list(
     };
     let mut values = params![reach.project(), filter.status, filter.kind].to_vec();
     let keyset = Keyset { order, after };
-    let beyond = keyset
-        .condition(&mut values)
-        .unwrap_or_else(|| "1 = 1".to_owned());
+    let beyond = keyset.condition(&mut values).unwrap_or_else(|| "1 = 1".to_owned());
     values.push(Value::Int(i64::try_from(page.limit).unwrap_or(i64::MAX)));
     let sql = format!(
         "SELECT {COLUMNS}

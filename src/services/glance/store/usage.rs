@@ -27,10 +27,5 @@ pub(crate) struct Usage {
 pub(crate) fn of(r: &Reader<'_>, project: &str) -> Result<Usage, StoreError> {
     let row: Option<(i64, i64, i64, i64)> = r.first(USAGE, &params![project])?;
     let (images, data, staged, uploading) = row.unwrap_or_default();
-    Ok(Usage {
-        images,
-        data,
-        staged,
-        uploading,
-    })
+    Ok(Usage { images, data, staged, uploading })
 }

@@ -39,10 +39,7 @@ impl Reap {
     async fn reap(&self, report: &mut Report) -> Result<(), Error> {
         let glance = &self.0;
         let now = glance.clock.now();
-        report.repaired += glance
-            .db
-            .write(move |tx| store::tasks::expire(tx, now))
-            .await?;
+        report.repaired += glance.db.write(move |tx| store::tasks::expire(tx, now)).await?;
         let files = glance.files.clone();
         // The files first: a file that appears afterwards is younger than the list of rows.
         let listed = blocking(move || files.ids()).await;
@@ -51,18 +48,14 @@ impl Reap {
         for (id, status) in &rows {
             let listed = data.contains(id) || !status.has_data();
             if !listed && !glance.files.image(id).exists() {
-                report
-                    .failed
-                    .push(format!("the data of image {id} is missing"));
+                report.failed.push(format!("the data of image {id} is missing"));
             }
         }
         let wanted = |id: &str, wants: fn(Status) -> bool| {
             glance.is_busy(id) || rows.get(id).copied().is_some_and(wants)
         };
-        let orphans = data
-            .iter()
-            .filter(|id| !wanted(id, Status::has_data))
-            .map(|id| glance.files.image(id));
+        let orphans =
+            data.iter().filter(|id| !wanted(id, Status::has_data)).map(|id| glance.files.image(id));
         let leftovers = staged
             .iter()
             .filter(|id| !wanted(id, |s| matches!(s, Status::Uploading | Status::Importing)))

@@ -14,11 +14,7 @@ pub(super) fn vhd(start: &Bytes) -> Result<Found, Refusal> {
         4 => return Err(unsafe_because("VHD has a parent")),
         kind => return Err(unsafe_because(format!("VHD type {kind} is not allowed"))),
     }
-    Ok(Found {
-        format: Format::Vhd,
-        virtual_size: start.u64_be(48)?,
-        flat: false,
-    })
+    Ok(Found { format: Format::Vhd, virtual_size: start.u64_be(48)?, flat: false })
 }
 
 /// A fixed VHD: the disk, and then a footer.
@@ -30,11 +26,7 @@ pub(super) fn fixed_vhd(source: &dyn Source) -> Result<Option<Found>, Refusal> {
     if !footer.has(0, b"conectix") || footer.u32_be(60)? != VHD_FIXED {
         return Ok(None);
     }
-    Ok(Some(Found {
-        format: Format::Vhd,
-        virtual_size: footer.u64_be(48)?,
-        flat: true,
-    }))
+    Ok(Some(Found { format: Format::Vhd, virtual_size: footer.u64_be(48)?, flat: true }))
 }
 
 pub(super) fn vdi(start: &Bytes) -> Result<Found, Refusal> {
@@ -46,9 +38,5 @@ pub(super) fn vdi(start: &Bytes) -> Result<Found, Refusal> {
     if start.array::<16>(0x1a8)? != [0; 16] {
         return Err(unsafe_because("VDI has a parent"));
     }
-    Ok(Found {
-        format: Format::Vdi,
-        virtual_size: start.u64_le(0x170)?,
-        flat: false,
-    })
+    Ok(Found { format: Format::Vdi, virtual_size: start.u64_le(0x170)?, flat: false })
 }

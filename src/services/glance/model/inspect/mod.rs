@@ -96,11 +96,7 @@ fn flat(source: &dyn Source, start: &Bytes) -> Result<Found, Refusal> {
         true => Format::Gpt,
         false => Format::Raw,
     };
-    Ok(Found {
-        format,
-        virtual_size: source.size(),
-        flat: true,
-    })
+    Ok(Found { format, virtual_size: source.size(), flat: true })
 }
 
 impl Found {
@@ -118,10 +114,7 @@ impl Found {
         if taken {
             return Ok(Some(self.virtual_size).filter(|_| claimed == "raw"));
         }
-        Err(Refusal::Mismatch {
-            claimed: claimed.to_owned(),
-            found: self.format,
-        })
+        Err(Refusal::Mismatch { claimed: claimed.to_owned(), found: self.format })
     }
 }
 
@@ -155,9 +148,7 @@ impl Bytes {
     }
 
     fn array<const N: usize>(&self, offset: usize) -> Result<[u8; N], Refusal> {
-        let slice = self
-            .slice(offset, N)
-            .and_then(|slice| slice.try_into().ok());
+        let slice = self.slice(offset, N).and_then(|slice| slice.try_into().ok());
         slice.ok_or_else(|| unsafe_because("the header is cut short"))
     }
 

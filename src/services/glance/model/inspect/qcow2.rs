@@ -10,9 +10,7 @@ pub(super) fn inspect(source: &dyn Source) -> Result<Found, Refusal> {
     let header = Bytes::read(source, 0, 112)?;
     let version = header.u32_be(4)?;
     if !matches!(version, 2 | 3) {
-        return Err(unsafe_because(format!(
-            "qcow version {version} is not supported"
-        )));
+        return Err(unsafe_because(format!("qcow version {version} is not supported")));
     }
     if header.u64_be(8)? != 0 {
         return Err(unsafe_because("qcow2 has a backing file"));
@@ -30,9 +28,5 @@ pub(super) fn inspect(source: &dyn Source) -> Result<Found, Refusal> {
             return Err(unsafe_because("qcow2 has unknown incompatible features"));
         }
     }
-    Ok(Found {
-        format: Format::Qcow2,
-        virtual_size: header.u64_be(24)?,
-        flat: false,
-    })
+    Ok(Found { format: Format::Qcow2, virtual_size: header.u64_be(24)?, flat: false })
 }

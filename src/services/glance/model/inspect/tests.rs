@@ -10,9 +10,7 @@ impl Source for &[u8] {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let from = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(self.len());
+        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.len());
         let part = &self[from..];
         let count = part.len().min(buffer.len());
         buffer[..count].copy_from_slice(&part[..count]);
@@ -128,10 +126,7 @@ fn vhd_dynamic_fixed_and_differencing() {
     put(&mut footer, 48, &(5_u64 << 20).to_be_bytes());
     put(&mut footer, 60, &3_u32.to_be_bytes());
     let dynamic = found(&[footer.clone(), vec![0; 2048]].concat());
-    assert_eq!(
-        (dynamic.format, dynamic.virtual_size),
-        (Format::Vhd, 5 << 20)
-    );
+    assert_eq!((dynamic.format, dynamic.virtual_size), (Format::Vhd, 5 << 20));
     assert!(dynamic.as_claimed("raw").is_err());
     put(&mut footer, 60, &4_u32.to_be_bytes());
     assert!(refused(&[footer.clone(), vec![0; 2048]].concat()).contains("parent"));
@@ -203,17 +198,11 @@ fn flat_disks_may_be_called_raw() {
     put(&mut iso, 32 * 1024 + 1, b"CD001");
     put(&mut iso, 32 * 1024 + 80, &20_u32.to_le_bytes());
     put(&mut iso, 32 * 1024 + 128, &2048_u16.to_le_bytes());
-    assert_eq!(
-        (found(&iso).format, found(&iso).virtual_size),
-        (Format::Iso, 40960)
-    );
+    assert_eq!((found(&iso).format, found(&iso).virtual_size), (Format::Iso, 40960));
     let mut luks = vec![0; 4096];
     put(&mut luks, 0, b"LUKS\xba\xbe\0\x01");
     put(&mut luks, 104, &2_u32.to_be_bytes());
-    assert_eq!(
-        (found(&luks).format, found(&luks).virtual_size),
-        (Format::Luks, 3072)
-    );
+    assert_eq!((found(&luks).format, found(&luks).virtual_size), (Format::Luks, 3072));
     for bytes in [&mbr, &iso, &luks, &b"anything".to_vec(), &Vec::new()] {
         assert!(found(bytes).as_claimed("raw").is_ok());
         assert!(found(bytes).as_claimed("aki").is_ok());

@@ -24,9 +24,7 @@ pub(super) fn inspect(source: &dyn Source) -> Result<Found, Refusal> {
     }
     let version = header.u32_le(4)?;
     if !(1..=3).contains(&version) {
-        return Err(unsafe_because(format!(
-            "VMDK version {version} is not supported"
-        )));
+        return Err(unsafe_because(format!("VMDK version {version} is not supported")));
     }
     let capacity = header.u64_le(12)?;
     if capacity == 0 {
@@ -36,17 +34,11 @@ pub(super) fn inspect(source: &dyn Source) -> Result<Found, Refusal> {
     let at = header.u64_le(28)?.saturating_mul(SECTOR);
     let count = header.u64_le(36)?.saturating_mul(SECTOR);
     if at == 0 || count == 0 || count > LONGEST_DESCRIPTOR || at >= source.size() {
-        return Err(unsafe_because(
-            "VMDK has no descriptor where its header says",
-        ));
+        return Err(unsafe_because("VMDK has no descriptor where its header says"));
     }
     let count = usize::try_from(count).unwrap_or(0);
     check_descriptor(&Bytes::read(source, at, count)?)?;
-    Ok(Found {
-        format: Format::Vmdk,
-        virtual_size: capacity.saturating_mul(SECTOR),
-        flat: false,
-    })
+    Ok(Found { format: Format::Vmdk, virtual_size: capacity.saturating_mul(SECTOR), flat: false })
 }
 
 fn is_text(start: &Bytes) -> bool {
@@ -56,11 +48,7 @@ fn is_text(start: &Bytes) -> bool {
 
 /// The embedded descriptor must speak of one extent in this very file, and of no parent.
 fn check_descriptor(raw: &Bytes) -> Result<(), Refusal> {
-    let end = raw
-        .0
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(raw.0.len());
+    let end = raw.0.iter().position(|byte| *byte == 0).unwrap_or(raw.0.len());
     let text = std::str::from_utf8(&raw.0[..end])
         .map_err(|_| unsafe_because("VMDK has an unreadable descriptor"))?;
     let mut kind = None;
@@ -94,9 +82,7 @@ fn check_descriptor(raw: &Bytes) -> Result<(), Refusal> {
 
 fn is_extent(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
-    ["RW", "RDONLY", "NOACCESS"]
-        .iter()
-        .any(|access| first.eq_ignore_ascii_case(access))
+    ["RW", "RDONLY", "NOACCESS"].iter().any(|access| first.eq_ignore_ascii_case(access))
 }
 
 /// `RW 4192256 SPARSE "disk.vmdk"`
