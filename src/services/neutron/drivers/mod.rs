@@ -41,14 +41,8 @@ pub enum DataplaneError {
     UnknownPort(Uuid),
     #[error("device {device} of port {port} is not there")]
     NoDevice { port: Uuid, device: String },
-    #[error("port {port} cannot be plugged")]
-    Plug {
-        port: Uuid,
-        #[source]
-        source: stackup_system::ExecError,
-    },
-    #[error("the kernel has no {0}")]
-    Unsupported(&'static str),
+    #[error("port {port} cannot be plugged: {why}")]
+    Plug { port: Uuid, why: String },
 }
 
 pub type Result<T, E = DataplaneError> = std::result::Result<T, E>;
@@ -150,9 +144,6 @@ pub struct Problem {
 
 impl Report {
     pub(crate) fn problem(&mut self, subject: Option<Uuid>, what: impl Into<String>) {
-        self.problems.push(Problem {
-            subject,
-            what: what.into(),
-        });
+        self.problems.push(Problem { subject, what: what.into() });
     }
 }

@@ -58,10 +58,7 @@ mod tests {
         assert_eq!(bridge(id), "brq1b4e28ba-2f");
         assert_eq!(tap(id), "tap1b4e28ba-2f");
         assert_eq!(router_interface(id), "qr-1b4e28ba-2f");
-        assert_eq!(
-            router_namespace(id),
-            "qrouter-1b4e28ba-2fa1-11d2-883f-0016d3cca427"
-        );
+        assert_eq!(router_namespace(id), "qrouter-1b4e28ba-2fa1-11d2-883f-0016d3cca427");
         assert!(bridge(id).len() < 16);
     }
 }

@@ -63,21 +63,14 @@ impl NullDataplane {
 #[async_trait]
 impl Dataplane for NullDataplane {
     async fn facts(&self) -> Result<Facts> {
-        Ok(Facts {
-            driver: "null",
-            firewall: Firewall::None,
-        })
+        Ok(Facts { driver: "null", firewall: Firewall::None })
     }
 
     async fn apply(&self, topology: &Topology) -> Result<Report> {
         let mut state = self.state();
         let changes = usize::from(state.topology != *topology);
         state.topology = topology.clone();
-        Ok(Report {
-            wired: all_bound(topology),
-            problems: Vec::new(),
-            changes,
-        })
+        Ok(Report { wired: all_bound(topology), problems: Vec::new(), changes })
     }
 
     async fn repair(&self, topology: &Topology) -> Result<Report> {
@@ -111,25 +104,11 @@ fn all_bound(topology: &Topology) -> BTreeSet<Uuid> {
         .iter()
         .filter(|port| port.admin_state_up && !port.device_id.is_empty())
         .map(|port| port.id);
-    let servers = topology
-        .networks
-        .iter()
-        .filter_map(|network| network.dhcp_port.as_ref());
-    let routers = topology
-        .routers
-        .iter()
-        .filter(|router| router.admin_state_up);
-    let inner = routers
-        .clone()
-        .flat_map(|router| router.interfaces.iter().map(|port| port.port));
-    let outer = routers
-        .filter_map(|router| router.gateway.as_ref())
-        .map(|gateway| gateway.port);
-    guests
-        .chain(servers.map(|port| port.id))
-        .chain(inner)
-        .chain(outer)
-        .collect()
+    let servers = topology.networks.iter().filter_map(|network| network.dhcp_port.as_ref());
+    let routers = topology.routers.iter().filter(|router| router.admin_state_up);
+    let inner = routers.clone().flat_map(|router| router.interfaces.iter().map(|port| port.port));
+    let outer = routers.filter_map(|router| router.gateway.as_ref()).map(|gateway| gateway.port);
+    guests.chain(servers.map(|port| port.id)).chain(inner).chain(outer).collect()
 }
 
 #[cfg(test)]
@@ -156,10 +135,7 @@ mod tests {
     #[tokio::test]
     async fn reports_bound_ports_as_wired_and_repeats_without_change() {
         let driver = NullDataplane::new();
-        let topology = Topology {
-            ports: vec![port(1, "vm"), port(2, "")],
-            ..Topology::default()
-        };
+        let topology = Topology { ports: vec![port(1, "vm"), port(2, "")], ..Topology::default() };
         let report = driver.apply(&topology).await.unwrap();
         assert_eq!(report.wired, BTreeSet::from([Uuid::from_u128(1)]));
         assert_eq!(report.changes, 1);
@@ -170,15 +146,9 @@ mod tests {
     async fn plugs_only_what_it_knows() {
         let driver = NullDataplane::new();
         let id = Uuid::from_u128(1);
-        assert!(matches!(
-            driver.plug(id).await,
-            Err(DataplaneError::UnknownPort(_))
-        ));
+        assert!(matches!(driver.plug(id).await, Err(DataplaneError::UnknownPort(_))));
         driver
-            .apply(&Topology {
-                ports: vec![port(1, "vm")],
-                ..Topology::default()
-            })
+            .apply(&Topology { ports: vec![port(1, "vm")], ..Topology::default() })
             .await
             .unwrap();
         driver.plug(id).await.unwrap();

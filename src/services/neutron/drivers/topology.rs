@@ -254,11 +254,7 @@ impl FromStr for Mac {
             let part = parts.next().filter(|part| part.len() == 2).ok_or(BadMac)?;
             *octet = u8::from_str_radix(part, 16).map_err(|_| BadMac)?;
         }
-        if parts.next().is_some() {
-            Err(BadMac)
-        } else {
-            Ok(Self(octets))
-        }
+        if parts.next().is_some() { Err(BadMac) } else { Ok(Self(octets)) }
     }
 }
 
@@ -270,13 +266,9 @@ mod tests {
     fn mac_reads_what_it_writes() {
         let mac: Mac = "fa:16:3e:00:A1:ff".parse().unwrap();
         assert_eq!(mac.to_string(), "fa:16:3e:00:a1:ff");
-        for bad in [
-            "",
-            "fa:16:3e:00:a1",
-            "fa:16:3e:00:a1:ff:00",
-            "fa-16-3e-00-a1-ff",
-            "+a:16:3e:00:a1:f",
-        ] {
+        for bad in
+            ["", "fa:16:3e:00:a1", "fa:16:3e:00:a1:ff:00", "fa-16-3e-00-a1-ff", "+a:16:3e:00:a1:f"]
+        {
             assert_eq!(bad.parse::<Mac>(), Err(BadMac), "{bad}");
         }
     }
@@ -285,10 +277,7 @@ mod tests {
     fn eui64_flips_the_universal_bit() {
         let mac: Mac = "fa:16:3e:12:34:56".parse().unwrap();
         let address = mac.eui64("fe80::".parse().unwrap());
-        assert_eq!(
-            address,
-            "fe80::f816:3eff:fe12:3456".parse::<Ipv6Addr>().unwrap()
-        );
+        assert_eq!(address, "fe80::f816:3eff:fe12:3456".parse::<Ipv6Addr>().unwrap());
     }
 
     #[test]
