@@ -91,7 +91,8 @@ impl From<Fault> for Error {
 
 impl From<Denied> for Error {
     fn from(denied: Denied) -> Self {
-        Error::Forbidden(refusal(&denied))
+        let rule = denied.rule;
+        Error::Forbidden(format!("You are not authorized to complete {rule} action."))
     }
 }
 
@@ -120,9 +121,5 @@ impl From<Error> for CallError {
 
 /// What a rule's refusal says.
 pub(crate) fn denied(denied: Denied) -> Fault {
-    Fault::forbidden(refusal(&denied))
-}
-
-fn refusal(denied: &Denied) -> String {
-    format!("You are not authorized to complete {} action.", denied.rule)
+    Error::from(denied).into()
 }

@@ -8,8 +8,8 @@ use stackup_testing::wait_for;
 
 use crate::*;
 
-/// A web server on loopback with some images; gives its port.
-async fn web(supervisor: &Supervisor) -> (u16, tokio::net::TcpListener, Router) {
+/// A web server on loopback with some images, to be served.
+async fn web() -> (u16, tokio::net::TcpListener, Router) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let router = Router::new()
@@ -18,13 +18,12 @@ async fn web(supervisor: &Supervisor) -> (u16, tokio::net::TcpListener, Router) 
         .route("/evil", get(|| async { qcow2(512) }))
         .route("/away", get(|| async { Redirect::temporary("http://169.254.169.254/secret") }))
         .route("/hop", get(|| async { Redirect::temporary("/raw") }));
-    drop(supervisor.clone());
     (port, listener, router)
 }
 
 /// A cloud that may fetch from the web server.
 async fn with_web() -> (Cloud, String) {
-    let (port, listener, router) = web(&Supervisor::default()).await;
+    let (port, listener, router) = web().await;
     let cloud = cloud_with(|config, _| config.web_download.allowed_ports = vec![port]).await;
     cloud.supervisor.spawn("web", async move {
         axum::serve(listener, router).await.unwrap();

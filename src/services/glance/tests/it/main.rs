@@ -1,5 +1,7 @@
 //! Glance through its HTTP API, on a real database and real files.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation is a failed test")]
+
 mod data;
 mod guards;
 mod images;
