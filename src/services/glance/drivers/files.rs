@@ -115,10 +115,15 @@ impl Files {
         Ok((whole(&self.images)?, whole(&self.staging)?))
     }
 
-    /// How long ago a file was written; zero when it is not there.
-    pub(crate) fn age(path: &Path) -> Duration {
-        let modified = fs::metadata(path).and_then(|data| data.modified());
-        modified.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
+    /// Removes a file that was written longer ago than `grace`; says whether it did.
+    pub(crate) fn remove_older(path: &Path, grace: Duration) -> io::Result<bool> {
+        let modified = fs::metadata(path)?.modified()?;
+        // A time that lies ahead is no age.
+        let age = modified.elapsed().unwrap_or_default();
+        if age < grace {
+            return Ok(false);
+        }
+        remove_if_there(path).map(|()| true)
     }
 }
 

@@ -63,12 +63,7 @@ impl Reap {
         let grace = Duration::from_secs(glance.config.reap_after);
         for path in orphans.chain(leftovers) {
             let place = path.clone();
-            let removed = blocking(move || {
-                if Files::age(&place) < grace {
-                    return Ok(false);
-                }
-                stackup_system::files::remove_if_there(&place).map(|()| true)
-            });
+            let removed = blocking(move || Files::remove_older(&place, grace));
             match removed.await {
                 Ok(removed) => report.repaired += usize::from(removed),
                 Err(error) => report.failed.push(format!("{}: {error}", path.display())),

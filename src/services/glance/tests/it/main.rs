@@ -10,6 +10,7 @@ mod lists;
 mod members;
 mod port;
 mod restart;
+mod wire;
 
 use std::path::Path;
 use std::sync::Arc;
