@@ -1,0 +1,3 @@
+//! What touches the host: the keys on its disk.
+
+pub(crate) mod keys;
