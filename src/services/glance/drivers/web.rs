@@ -1,9 +1,13 @@
 //! Fetching images from the web, from where the operator allows.
 
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
 
 use crate::config::WebDownload;
@@ -53,6 +57,7 @@ impl Web {
             .redirect(follow)
             .connect_timeout(CONNECT)
             .read_timeout(SILENCE)
+            .dns_resolver(Arc::new(Resolver(allowed.clone())))
             .build()?;
         Ok(Self { client, allowed })
     }
@@ -79,12 +84,41 @@ impl Web {
     }
 }
 
+/// Resolves names, and leaves out addresses that are disallowed themselves: a name in anybody's
+/// domain may lead anywhere.
+struct Resolver(WebDownload);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let filter = self.0.clone();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let kept: Vec<SocketAddr> = found.filter(|at| reaches(&filter, at.ip())).collect();
+            if kept.is_empty() {
+                return Err(io::Error::other("the host has no address that is allowed").into());
+            }
+            Ok(Box::new(kept.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address that a name led to may be spoken to.
+fn reaches(filter: &WebDownload, address: IpAddr) -> bool {
+    // A host that is allowed by name may live anywhere.
+    let named = !filter.allowed_hosts.is_empty();
+    named || !filter.disallowed_hosts.contains(&address.to_canonical().to_string())
+}
+
 /// Upstream's filter: of an allowed and a disallowed list only the allowed one counts.
 fn check(filter: &WebDownload, uri: &str) -> Result<Url, WebError> {
     let refused = || WebError::Filtered(uri.to_owned());
     let url = Url::parse(uri).map_err(|_| refused())?;
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(refused)?;
     let host = host.trim_start_matches('[').trim_end_matches([']', '.']).to_ascii_lowercase();
+    let host = match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => host,
+    };
     let scheme = url.scheme().to_owned();
     let port_fits = match url.port() {
         None => true,
@@ -133,12 +167,25 @@ mod tests {
             "http://0xA9FEA9FE/latest",
             "http://2852039166/latest",
             "http://[fd00:ec2::254]/latest",
+            "http://[::ffff:169.254.169.254]/latest",
             "/etc/passwd",
             "http://",
             "",
         ] {
             assert!(check(&filter, bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_may_not_lead_to_the_metadata_service() {
+        let mut filter = WebDownload::default();
+        for (address, fine) in
+            [("169.254.169.254", false), ("::ffff:169.254.169.254", false), ("127.0.0.1", true)]
+        {
+            assert_eq!(reaches(&filter, address.parse().unwrap()), fine, "{address}");
+        }
+        filter.allowed_hosts = vec!["mirror".into()];
+        assert!(reaches(&filter, "169.254.169.254".parse().unwrap()));
     }
 
     #[test]
