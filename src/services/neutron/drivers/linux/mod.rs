@@ -266,7 +266,7 @@ impl State {
         for (name, namespace) in &wanted.namespaces {
             let Some(inode) = present.get(name) else { continue };
             match self.servers.ensure(name, *inode, namespace).await {
-                Ok(changes) => report.changes += changes,
+                Ok(()) => {}
                 Err(error) => {
                     let source = std::error::Error::source(&error).map(ToString::to_string);
                     let why = source.unwrap_or_default();

@@ -50,13 +50,13 @@ impl Servers {
         Self { supervisor, handler, running: BTreeMap::new() }
     }
 
-    /// Makes the servers of a namespace as wanted; answers how many were started or ended.
+    /// Makes the servers of a namespace as wanted.
     pub(super) async fn ensure(
         &mut self,
         name: &str,
         inode: u64,
         wanted: &Namespace,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         if self.running.get(name).is_some_and(|running| running.inode != inode) {
             self.stop(name).await;
         }
@@ -94,28 +94,22 @@ impl Servers {
         name: &str,
         running: &mut Running,
         wanted: &Namespace,
-    ) -> io::Result<usize> {
-        let mut changes = self.dhcp(name, running, wanted).await?;
-        changes += self.metadata(name, running, wanted).await?;
-        changes += self.advertise(name, running, wanted).await?;
-        Ok(changes)
+    ) -> io::Result<()> {
+        self.dhcp(name, running, wanted).await?;
+        self.metadata(name, running, wanted).await?;
+        self.advertise(name, running, wanted).await
     }
 
-    async fn dhcp(
-        &self,
-        name: &str,
-        running: &mut Running,
-        wanted: &Namespace,
-    ) -> io::Result<usize> {
+    async fn dhcp(&self, name: &str, running: &mut Running, wanted: &Namespace) -> io::Result<()> {
         let current = running.dhcp.as_ref().map(|(sender, _)| sender.borrow().clone());
         if current == wanted.dhcp {
-            return Ok(0);
+            return Ok(());
         }
         if let (Some((sender, _)), Some(config)) = (&running.dhcp, &wanted.dhcp)
             && current.is_some_and(|current| current.interface == config.interface)
         {
             sender.send_replace(config.clone());
-            return Ok(1);
+            return Ok(());
         }
         if let Some((_, task)) = running.dhcp.take() {
             task.stop().await;
@@ -128,7 +122,7 @@ impl Servers {
             let task = self.spawn("neutron.dhcp", dhcp::serve(socket, receiver));
             running.dhcp = Some((sender, task));
         }
-        Ok(1)
+        Ok(())
     }
 
     async fn metadata(
@@ -136,9 +130,9 @@ impl Servers {
         name: &str,
         running: &mut Running,
         wanted: &Namespace,
-    ) -> io::Result<usize> {
+    ) -> io::Result<()> {
         if running.metadata.as_ref().map(|(origin, _)| *origin) == wanted.metadata {
-            return Ok(0);
+            return Ok(());
         }
         if let Some((_, task)) = running.metadata.take() {
             task.stop().await;
@@ -149,7 +143,7 @@ impl Servers {
             let serving = metadata::serve(listener, origin, Handler::clone(&self.handler));
             running.metadata = Some((origin, self.spawn("neutron.metadata", serving)));
         }
-        Ok(1)
+        Ok(())
     }
 
     async fn advertise(
@@ -157,10 +151,10 @@ impl Servers {
         name: &str,
         running: &mut Running,
         wanted: &Namespace,
-    ) -> io::Result<usize> {
+    ) -> io::Result<()> {
         let same = running.advertise.iter().map(|(config, _)| config).eq(&wanted.advertise);
         if same {
-            return Ok(0);
+            return Ok(());
         }
         for (_, task) in running.advertise.drain(..) {
             task.stop().await;
@@ -172,7 +166,7 @@ impl Servers {
             let task = self.spawn("neutron.ra", ra::serve(socket, config.clone()));
             running.advertise.push((config, task));
         }
-        Ok(1)
+        Ok(())
     }
 
     fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) -> Task {
