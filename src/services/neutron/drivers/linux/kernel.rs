@@ -109,7 +109,7 @@ struct RouteInfo {
 /// Looks into a namespace.
 pub(super) async fn inside(name: &str) -> Result<Inside> {
     let output = Program::new("ip")
-        .args(["-n", name, "-j", "-batch", "-"])
+        .args(["-n", name, "-j", "-d", "-batch", "-"])
         .stdin("addr show\nroute show table all proto static\n")
         .run()
         .await

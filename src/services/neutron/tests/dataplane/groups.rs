@@ -170,7 +170,7 @@ fn the_host_is_not_on_the_guests_network() {
         let topology = three_guests();
         dataplane.apply(&topology).await.unwrap();
         let guests = boot_all(&dataplane, &topology).await;
-        sh("ip link add outside type dummy && ip addr add 10.1.0.50/24 dev outside && ip link set outside up").await;
+        sh("ip link add outside type bridge && ip addr add 10.1.0.50/24 dev outside && ip link set outside up").await;
         assert!(!guests[0].pings(ip("10.1.0.50"), 56).await);
         let neighbours = guests[0].sh("ip neigh show 10.1.0.50").await;
         assert!(!neighbours.contains("lladdr"), "the host answered ARP: {neighbours}");

@@ -50,7 +50,7 @@ fn a_second_look_changes_nothing_and_removal_leaves_nothing() {
 
         // Even one that has no database left takes it away, and only that.
         second.stop().await;
-        sh("ip netns add qrouter-of-another && ip link add tapforeign type dummy && \
+        sh("ip netns add qrouter-of-another && ip link add tapforeign type bridge && \
             ip link add brqforeign type bridge")
         .await;
         let third = driver(None);
