@@ -34,7 +34,9 @@ pub enum LedgerError {
         #[source]
         source: rusqlite::Error,
     },
-    #[error("the ledger {path} was written by a newer stackup (format {found}, this one {VERSION})")]
+    #[error(
+        "the ledger {path} was written by a newer stackup (format {found}, this one {VERSION})"
+    )]
     Newer { path: PathBuf, found: i64 },
     #[error("the ledger could not be read or written")]
     Sql(#[from] rusqlite::Error),

@@ -88,7 +88,8 @@ fn step_of(row: &Row<'_>) -> Result<StepRow, LedgerError> {
     let name: String = row.get(0)?;
     let json = |index| -> Result<Value, LedgerError> {
         let text: String = row.get(index)?;
-        serde_json::from_str(&text).map_err(|error| LedgerError::Corrupt(format!("{name}: {error}")))
+        serde_json::from_str(&text)
+            .map_err(|error| LedgerError::Corrupt(format!("{name}: {error}")))
     };
     Ok(StepRow {
         run: row.get(1)?,

@@ -66,21 +66,11 @@ pub fn entries() -> Vec<Cloud> {
 pub fn merge(existing: &str, clouds: &[Cloud], access: &Access<'_>) -> Result<String, CloudsError> {
     let foreign = strip(existing);
     let taken = names(&foreign)?;
-    let ours: Vec<&Cloud> = clouds
-        .iter()
-        .filter(|cloud| !taken.contains(&cloud.name))
-        .collect();
+    let ours: Vec<&Cloud> = clouds.iter().filter(|cloud| !taken.contains(&cloud.name)).collect();
     let merged = insert(&foreign, &ours, access);
     let names = names(&merged).map_err(|_| CloudsError::Form)?;
-    let whole = taken
-        .iter()
-        .chain(ours.iter().map(|cloud| &cloud.name))
-        .all(|n| names.contains(n));
-    if whole {
-        Ok(merged)
-    } else {
-        Err(CloudsError::Form)
-    }
+    let whole = taken.iter().chain(ours.iter().map(|cloud| &cloud.name)).all(|n| names.contains(n));
+    if whole { Ok(merged) } else { Err(CloudsError::Form) }
 }
 
 /// The file without our part.
@@ -111,9 +101,7 @@ fn names(text: &str) -> Result<BTreeSet<String>, CloudsError> {
     let tree: Value =
         serde_yaml::from_str(text).map_err(|error| CloudsError::Invalid(error.to_string()))?;
     let clouds = tree.get("clouds").and_then(Value::as_object);
-    Ok(clouds
-        .map(|map| map.keys().cloned().collect())
-        .unwrap_or_default())
+    Ok(clouds.map(|map| map.keys().cloned().collect()).unwrap_or_default())
 }
 
 fn insert(foreign: &str, ours: &[&Cloud], access: &Access<'_>) -> String {
@@ -132,10 +120,7 @@ fn insert(foreign: &str, ours: &[&Cloud], access: &Access<'_>) -> String {
         text.push_str(&format!("{END}\n"));
         return text;
     };
-    let indent = lines[head + 1..]
-        .iter()
-        .find_map(|line| indent_of(line))
-        .unwrap_or("  ");
+    let indent = lines[head + 1..].iter().find_map(|line| indent_of(line)).unwrap_or("  ");
     lines[..=head].iter().for_each(|line| text.push_str(line));
     if !text.ends_with('\n') {
         text.push('\n');
@@ -145,9 +130,7 @@ fn insert(foreign: &str, ours: &[&Cloud], access: &Access<'_>) -> String {
         push_cloud(&mut text, cloud, access, indent);
     }
     text.push_str(&format!("{indent}{END}\n"));
-    lines[head + 1..]
-        .iter()
-        .for_each(|line| text.push_str(line));
+    lines[head + 1..].iter().for_each(|line| text.push_str(line));
     text
 }
 
@@ -200,14 +183,8 @@ mod tests {
     fn a_new_file_has_all_entries_and_hard_passwords() {
         let text = merge("", &entries(), &ACCESS).unwrap();
         let tree: Value = serde_yaml::from_str(&text).unwrap();
-        assert_eq!(
-            tree["clouds"]["devstack-admin"]["auth"]["password"],
-            ACCESS.password
-        );
-        assert_eq!(
-            tree["clouds"]["devstack-system-admin"]["auth"]["system_scope"],
-            "all"
-        );
+        assert_eq!(tree["clouds"]["devstack-admin"]["auth"]["password"], ACCESS.password);
+        assert_eq!(tree["clouds"]["devstack-system-admin"]["auth"]["system_scope"], "all");
         assert_eq!(tree["clouds"].as_object().unwrap().len(), entries().len());
         assert_eq!(strip(&text), "");
     }
@@ -233,13 +210,7 @@ mod tests {
 
     #[test]
     fn a_form_that_cannot_be_added_to_is_refused() {
-        assert_eq!(
-            merge("clouds: {a: {}}\n", &entries(), &ACCESS),
-            Err(CloudsError::Form)
-        );
-        assert!(matches!(
-            merge("clouds: [", &entries(), &ACCESS),
-            Err(CloudsError::Invalid(_))
-        ));
+        assert_eq!(merge("clouds: {a: {}}\n", &entries(), &ACCESS), Err(CloudsError::Form));
+        assert!(matches!(merge("clouds: [", &entries(), &ACCESS), Err(CloudsError::Invalid(_))));
     }
 }

@@ -131,12 +131,7 @@ pub struct Compute {
 
 impl Default for Compute {
     fn default() -> Self {
-        Self {
-            driver: ComputeDriver::Libvirt,
-            virt: Virt::Auto,
-            fake_hosts: 1,
-            libvirt_uri: None,
-        }
+        Self { driver: ComputeDriver::Libvirt, virt: Virt::Auto, fake_hosts: 1, libvirt_uri: None }
     }
 }
 
@@ -204,10 +199,7 @@ pub struct TimeSync {
 
 impl Default for TimeSync {
     fn default() -> Self {
-        Self {
-            manage: true,
-            servers: Vec::new(),
-        }
+        Self { manage: true, servers: Vec::new() }
     }
 }
 

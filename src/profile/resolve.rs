@@ -51,20 +51,14 @@ impl Resolved {
 }
 
 const BUILT_IN: [(&str, &str); 3] = [
-    (
-        "single-node",
-        include_str!("../../profiles/single-node.yaml"),
-    ),
+    ("single-node", include_str!("../../profiles/single-node.yaml")),
     ("minimal", include_str!("../../profiles/minimal.yaml")),
     ("ci", include_str!("../../profiles/ci.yaml")),
 ];
 
 /// The text of a profile that comes with stackup.
 pub fn built_in(name: &str) -> Option<&'static str> {
-    BUILT_IN
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, text)| *text)
+    BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 pub fn built_in_names() -> Vec<&'static str> {
@@ -74,60 +68,38 @@ pub fn built_in_names() -> Vec<&'static str> {
 /// Resolves the text of a profile, known to people as `name`, under the settings of the command
 /// line (`a.b=c`, the value as YAML).
 pub fn resolve(name: &str, text: &str, sets: &[String]) -> Result<Resolved, ProfileError> {
-    let file = parse(name, text).map_err(|problem| ProfileError(vec![problem]))?;
+    let file = parse(name, text).map_err(|problem| ProfileError(vec![*problem]))?;
     let mut tree = tree_of(&Profile::default());
     let mut origins = BTreeMap::new();
-    overlay(
-        &mut tree,
-        file,
-        "",
-        &Origin::File(name.to_owned()),
-        &mut origins,
-    );
+    overlay(&mut tree, file, "", &Origin::File(name.to_owned()), &mut origins);
     let mut problems = Vec::new();
     for set in sets {
         if let Err(problem) = apply_set(&mut tree, set, &mut origins) {
-            problems.push(problem);
+            problems.push(*problem);
         }
     }
     if !problems.is_empty() {
         return Err(ProfileError(problems));
     }
     let profile: Profile = serde_json::from_value(tree).map_err(|error| {
-        ProfileError(vec![problem(
-            name,
-            "STK-PROFILE-001",
-            None,
-            &error.to_string(),
-        )])
+        ProfileError(vec![problem(name, "STK-PROFILE-001", None, &error.to_string())])
     })?;
     let resolved = Resolved { profile, origins };
     let mut problems = validate(&resolved.profile);
     for problem in &mut problems {
         locate(problem, &resolved, text);
     }
-    if problems.is_empty() {
-        Ok(resolved)
-    } else {
-        Err(ProfileError(problems))
-    }
+    if problems.is_empty() { Ok(resolved) } else { Err(ProfileError(problems)) }
 }
 
 /// The file's tree. It must be a profile as it stands, so that a mistake has its line.
-fn parse(name: &str, text: &str) -> Result<Value, Problem> {
+fn parse(name: &str, text: &str) -> Result<Value, Box<Problem>> {
     let wrong = |error: serde_yaml::Error| {
         let line = error.location().map(|location| location.line());
-        problem(
-            name,
-            "STK-PROFILE-001",
-            line,
-            &without_place(&error.to_string()),
-        )
+        let message = without_place(&error.to_string());
+        Box::new(problem(name, "STK-PROFILE-001", line, &message))
     };
-    if serde_yaml::from_str::<Value>(text)
-        .map_err(wrong)?
-        .is_null()
-    {
+    if serde_yaml::from_str::<Value>(text).map_err(wrong)?.is_null() {
         return Ok(Value::Object(serde_json::Map::new()));
     }
     serde_yaml::from_str::<Profile>(text).map_err(wrong)?;
@@ -136,11 +108,7 @@ fn parse(name: &str, text: &str) -> Result<Value, Problem> {
 
 /// The parser ends its messages with the place, which has its own field here.
 fn without_place(message: &str) -> String {
-    message
-        .split(" at line ")
-        .next()
-        .unwrap_or(message)
-        .to_owned()
+    message.split(" at line ").next().unwrap_or(message).to_owned()
 }
 
 fn problem(name: &str, id: &'static str, line: Option<usize>, message: &str) -> Problem {
@@ -158,14 +126,16 @@ fn apply_set(
     tree: &mut Value,
     set: &str,
     origins: &mut BTreeMap<String, Origin>,
-) -> Result<(), Problem> {
-    let wrong = |key: Option<&str>, message: String, hint: &str| Problem {
-        id: "STK-PROFILE-002",
-        source_name: Some("--set".to_owned()),
-        line: None,
-        key: key.map(str::to_owned),
-        message,
-        hint: hint.to_owned(),
+) -> Result<(), Box<Problem>> {
+    let wrong = |key: Option<&str>, message: String, hint: &str| {
+        Box::new(Problem {
+            id: "STK-PROFILE-002",
+            source_name: Some("--set".to_owned()),
+            line: None,
+            key: key.map(str::to_owned),
+            message,
+            hint: hint.to_owned(),
+        })
     };
     let Some((key, text)) = set.split_once('=') else {
         let hint = "write it as --set network.bridge=br-public";
@@ -222,13 +192,7 @@ fn overlay(
         (Value::Object(tree), Value::Object(over)) => {
             for (name, value) in over {
                 let key = dotted(key, &name);
-                overlay(
-                    tree.entry(name).or_insert(Value::Null),
-                    value,
-                    &key,
-                    origin,
-                    origins,
-                );
+                overlay(tree.entry(name).or_insert(Value::Null), value, &key, origin, origins);
             }
         }
         (tree, over) => {
@@ -250,11 +214,7 @@ fn flatten(key: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
 }
 
 fn dotted(key: &str, name: &str) -> String {
-    if key.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{key}.{name}")
-    }
+    if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") }
 }
 
 fn tree_of(profile: &Profile) -> Value {
@@ -312,10 +272,7 @@ mod tests {
         assert_eq!(resolved.profile.network.bridge, "br-b");
         assert_eq!(resolved.profile.password.as_deref(), Some("123"));
         assert_eq!(resolved.origin("network.bridge"), Origin::Set);
-        assert_eq!(
-            resolved.origin("network.public_cidr"),
-            Origin::File("my.yaml".to_owned())
-        );
+        assert_eq!(resolved.origin("network.public_cidr"), Origin::File("my.yaml".to_owned()));
         assert_eq!(resolved.origin("region"), Origin::Default);
         assert!(
             resolved
@@ -349,20 +306,13 @@ mod tests {
             ("bridge", None),
         ] {
             let found = problems("", &[set]);
-            assert_eq!(
-                (found[0].id, found[0].key.as_deref()),
-                ("STK-PROFILE-002", key),
-                "{set}"
-            );
+            assert_eq!((found[0].id, found[0].key.as_deref()), ("STK-PROFILE-002", key), "{set}");
         }
     }
 
     #[test]
     fn settings_of_services_are_free() {
-        let sets = [
-            "config.nova.zone=a".to_owned(),
-            "listen.ports.keystone=5001".to_owned(),
-        ];
+        let sets = ["config.nova.zone=a".to_owned(), "listen.ports.keystone=5001".to_owned()];
         let resolved = resolve("x", "", &sets).unwrap();
         assert_eq!(resolved.profile.config["nova"]["zone"], "a");
         assert_eq!(resolved.profile.listen.ports["keystone"], 5001);

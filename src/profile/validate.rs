@@ -28,40 +28,20 @@ fn general(profile: &Profile, found: &mut Vec<Problem>) {
     if profile.schema_version != SCHEMA_VERSION {
         let version = profile.schema_version;
         let message = format!("version {version} is not known");
-        found.push(wrong(
-            "schema_version",
-            message,
-            format!("write {SCHEMA_VERSION}"),
-        ));
+        found.push(wrong("schema_version", message, format!("write {SCHEMA_VERSION}")));
     }
     if profile.services.is_empty() {
-        found.push(wrong(
-            "services",
-            "no service is named",
-            "start with [keystone]",
-        ));
+        found.push(wrong("services", "no service is named", "start with [keystone]"));
     }
     for (index, service) in profile.services.iter().enumerate() {
         if profile.services[..index].contains(service) {
-            found.push(wrong(
-                "services",
-                format!("{service} is named twice"),
-                "name it once",
-            ));
+            found.push(wrong("services", format!("{service} is named twice"), "name it once"));
         }
     }
     if profile.region.is_empty() || profile.region.len() > 255 {
-        found.push(wrong(
-            "region",
-            "is empty or too long",
-            "RegionOne is usual",
-        ));
+        found.push(wrong("region", "is empty or too long", "RegionOne is usual"));
     }
-    if profile
-        .password
-        .as_deref()
-        .is_some_and(|password| password.trim().is_empty())
-    {
+    if profile.password.as_deref().is_some_and(|password| password.trim().is_empty()) {
         let hint = "leave the key out for a random one";
         found.push(wrong("password", "is empty", hint));
     }
@@ -75,11 +55,7 @@ fn general(profile: &Profile, found: &mut Vec<Problem>) {
         ));
     }
     if profile.compute.driver == ComputeDriver::Fake && profile.compute.fake_hosts == 0 {
-        found.push(wrong(
-            "compute.fake_hosts",
-            "is 0",
-            "a cloud needs at least one host",
-        ));
+        found.push(wrong("compute.fake_hosts", "is 0", "a cloud needs at least one host"));
     }
     for server in &profile.time.servers {
         if server.is_empty() || server.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -94,41 +70,22 @@ fn network(profile: &Profile, found: &mut Vec<Problem>) {
     let (cidr, gateway) = (network.public_cidr, network.public_gateway);
     if cidr.prefix_len() > 29 {
         let hint = "floating IPs need room: /29 or larger";
-        found.push(wrong(
-            "network.public_cidr",
-            format!("{cidr} is too small"),
-            hint,
-        ));
+        found.push(wrong("network.public_cidr", format!("{cidr} is too small"), hint));
     } else if cidr.addr() != cidr.network() {
         let hint = format!("write {}", cidr.trunc());
-        found.push(wrong(
-            "network.public_cidr",
-            format!("{cidr} is not a network"),
-            hint,
-        ));
+        found.push(wrong("network.public_cidr", format!("{cidr} is not a network"), hint));
     } else if !cidr.contains(&gateway) || gateway == cidr.network() || gateway == cidr.broadcast() {
         let message = format!("{gateway} is not a host of {cidr}");
         let hint = "public_cidr and public_gateway are changed together";
         found.push(wrong("network.public_gateway", message, hint));
     }
     if cidr.contains(&network.private_pool) || network.private_pool.contains(&cidr) {
-        let message = format!(
-            "{} overlaps the public network {cidr}",
-            network.private_pool
-        );
-        found.push(wrong(
-            "network.private_pool",
-            message,
-            "10.0.0.0/22 is usual",
-        ));
+        let message = format!("{} overlaps the public network {cidr}", network.private_pool);
+        found.push(wrong("network.private_pool", message, "10.0.0.0/22 is usual"));
     }
     if network.private_pool.prefix_len() > 26 {
         let message = format!("{} has no room for a /26", network.private_pool);
-        found.push(wrong(
-            "network.private_pool",
-            message,
-            "10.0.0.0/22 is usual",
-        ));
+        found.push(wrong("network.private_pool", message, "10.0.0.0/22 is usual"));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !(1..=15).contains(&network.bridge.len()) || !network.bridge.chars().all(plain) {
@@ -144,19 +101,11 @@ fn volumes(profile: &Profile, found: &mut Vec<Problem>) {
     if group.is_empty() || group.len() > 127 || group.starts_with('-') || !group.chars().all(plain)
     {
         let message = format!("{group:?} cannot name a volume group");
-        found.push(wrong(
-            "volumes.group",
-            message,
-            "letters, digits and + _ . -",
-        ));
+        found.push(wrong("volumes.group", message, "letters, digits and + _ . -"));
     }
     if volumes.size.mib() < 256 {
         let message = format!("{} is too small", volumes.size);
-        found.push(wrong(
-            "volumes.size",
-            message,
-            "256M is the least, 30G is usual",
-        ));
+        found.push(wrong("volumes.size", message, "256M is the least, 30G is usual"));
     }
     if let Some(device) = &volumes.device {
         if !device.starts_with("/dev") {
@@ -165,11 +114,7 @@ fn volumes(profile: &Profile, found: &mut Vec<Problem>) {
         }
         if volumes.backend == VolumeBackend::File {
             let hint = "leave out volumes.backend or volumes.device";
-            found.push(wrong(
-                "volumes.device",
-                "is of no use to file-backed volumes",
-                hint,
-            ));
+            found.push(wrong("volumes.device", "is of no use to file-backed volumes", hint));
         }
     }
 }
@@ -178,11 +123,7 @@ fn store(profile: &Profile, found: &mut Vec<Problem>) {
     match (profile.store.engine, &profile.store.url) {
         (Engine::Postgres, None) => {
             let hint = "write it as postgres://user:password@host";
-            found.push(wrong(
-                "store.url",
-                "postgres needs to know where it is",
-                hint,
-            ));
+            found.push(wrong("store.url", "postgres needs to know where it is", hint));
         }
         (Engine::Sqlite, Some(_)) => {
             let hint = "leave it out, or set store.engine to postgres";
@@ -204,11 +145,7 @@ pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
         if content.is_empty() || content.starts_with('#') || depth.is_some_and(|d| indent <= d) {
             continue;
         }
-        let name = content
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .trim_matches(['"', '\'']);
+        let name = content.split(':').next().unwrap_or_default().trim_matches(['"', '\'']);
         if name == wanted {
             found = Some(index + 1);
             depth = Some(indent);
@@ -228,10 +165,7 @@ mod tests {
     fn keys(change: impl FnOnce(&mut Profile)) -> Vec<String> {
         let mut profile = Profile::default();
         change(&mut profile);
-        validate(&profile)
-            .into_iter()
-            .filter_map(|problem| problem.key)
-            .collect()
+        validate(&profile).into_iter().filter_map(|problem| problem.key).collect()
     }
 
     #[test]
@@ -247,38 +181,17 @@ mod tests {
         assert_eq!(keys(|p| p.state_dir = "/var".into()), ["state_dir"]);
         assert_eq!(keys(|p| p.state_dir = "state".into()), ["state_dir"]);
         assert_eq!(keys(|p| p.password = Some(String::new())), ["password"]);
-        assert_eq!(
-            keys(|p| p.network.bridge = "a b".to_owned()),
-            ["network.bridge"]
-        );
+        assert_eq!(keys(|p| p.network.bridge = "a b".to_owned()), ["network.bridge"]);
         let gateway = "172.24.5.1".parse().unwrap();
-        assert_eq!(
-            keys(|p| p.network.public_gateway = gateway),
-            ["network.public_gateway"]
-        );
+        assert_eq!(keys(|p| p.network.public_gateway = gateway), ["network.public_gateway"]);
         let cidr = "172.24.4.7/24".parse().unwrap();
-        assert_eq!(
-            keys(|p| p.network.public_cidr = cidr),
-            ["network.public_cidr"]
-        );
+        assert_eq!(keys(|p| p.network.public_cidr = cidr), ["network.public_cidr"]);
         let pool = "172.24.0.0/16".parse().unwrap();
-        assert_eq!(
-            keys(|p| p.network.private_pool = pool),
-            ["network.private_pool"]
-        );
-        assert_eq!(
-            keys(|p| p.volumes.group = "-x".to_owned()),
-            ["volumes.group"]
-        );
-        assert_eq!(
-            keys(|p| p.volumes.device = Some("/tmp/x".into())),
-            ["volumes.device"]
-        );
+        assert_eq!(keys(|p| p.network.private_pool = pool), ["network.private_pool"]);
+        assert_eq!(keys(|p| p.volumes.group = "-x".to_owned()), ["volumes.group"]);
+        assert_eq!(keys(|p| p.volumes.device = Some("/tmp/x".into())), ["volumes.device"]);
         assert_eq!(keys(|p| p.store.engine = Engine::Postgres), ["store.url"]);
-        assert_eq!(
-            keys(|p| p.time.servers.push("a b".to_owned())),
-            ["time.servers"]
-        );
+        assert_eq!(keys(|p| p.time.servers.push("a b".to_owned())), ["time.servers"]);
     }
 
     #[test]
