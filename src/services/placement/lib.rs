@@ -36,10 +36,8 @@ use stackup_web::{Api, BootError, Depth, Fault, RouteInfo, Service, dialects};
 pub use config::Config;
 pub use error::Error;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    name: "0001_init",
-    sql: include_str!("migrations/0001_init.sql"),
-}];
+const MIGRATIONS: &[Migration] =
+    &[Migration { name: "0001_init", sql: include_str!("migrations/0001_init.sql") }];
 
 /// The service.
 pub struct Placement {
@@ -61,12 +59,7 @@ impl Placement {
     pub async fn new(config: Config, deps: Deps) -> Result<Arc<Self>, BootError> {
         let db = Db::open("placement", &deps.store, MIGRATIONS).await?;
         let policy = Arc::new(Policy::new(&[policy::RULES], &config.policy)?);
-        Ok(Arc::new(Self {
-            db,
-            clock: deps.clock,
-            policy,
-            hub: deps.hub,
-        }))
+        Ok(Arc::new(Self { db, clock: deps.clock, policy, hub: deps.hub }))
     }
 }
 

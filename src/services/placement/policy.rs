@@ -5,31 +5,18 @@ use stackup_policy::{Rule, ScopeKind};
 const PROJECT: &[ScopeKind] = &[ScopeKind::Project];
 
 const fn rule(name: &'static str, check: &'static str, description: &'static str) -> Rule {
-    Rule {
-        name,
-        check,
-        scopes: PROJECT,
-        description,
-    }
+    Rule { name, check, scopes: PROJECT, description }
 }
 
 const fn base(name: &'static str, check: &'static str) -> Rule {
-    Rule {
-        name,
-        check,
-        scopes: &[],
-        description: "",
-    }
+    Rule { name, check, scopes: &[], description: "" }
 }
 
 pub(crate) const RULES: &[Rule] = &[
     base("admin_api", "role:admin"),
     base("service_api", "role:service"),
     base("admin_or_service_api", "role:admin or role:service"),
-    base(
-        "project_reader_api",
-        "role:reader and project_id:%(project_id)s",
-    ),
+    base("project_reader_api", "role:reader and project_id:%(project_id)s"),
     base(
         "admin_or_project_reader_or_service_api",
         "role:admin or rule:project_reader_api or role:service",
@@ -59,11 +46,7 @@ pub(crate) const RULES: &[Rule] = &[
         "rule:admin_or_service_api",
         "DELETE /resource_providers/{uuid}",
     ),
-    rule(
-        "placement:resource_classes:list",
-        "rule:admin_or_service_api",
-        "GET /resource_classes",
-    ),
+    rule("placement:resource_classes:list", "rule:admin_or_service_api", "GET /resource_classes"),
     rule(
         "placement:resource_classes:create",
         "rule:admin_or_service_api",
@@ -124,31 +107,11 @@ pub(crate) const RULES: &[Rule] = &[
         "rule:admin_or_service_api",
         "GET /resource_providers/{uuid}/usages",
     ),
-    rule(
-        "placement:usages",
-        "rule:admin_or_project_reader_or_service_api",
-        "GET /usages",
-    ),
-    rule(
-        "placement:traits:list",
-        "rule:admin_or_service_api",
-        "GET /traits",
-    ),
-    rule(
-        "placement:traits:show",
-        "rule:admin_or_service_api",
-        "GET /traits/{name}",
-    ),
-    rule(
-        "placement:traits:update",
-        "rule:admin_or_service_api",
-        "PUT /traits/{name}",
-    ),
-    rule(
-        "placement:traits:delete",
-        "rule:admin_or_service_api",
-        "DELETE /traits/{name}",
-    ),
+    rule("placement:usages", "rule:admin_or_project_reader_or_service_api", "GET /usages"),
+    rule("placement:traits:list", "rule:admin_or_service_api", "GET /traits"),
+    rule("placement:traits:show", "rule:admin_or_service_api", "GET /traits/{name}"),
+    rule("placement:traits:update", "rule:admin_or_service_api", "PUT /traits/{name}"),
+    rule("placement:traits:delete", "rule:admin_or_service_api", "DELETE /traits/{name}"),
     rule(
         "placement:resource_providers:traits:list",
         "rule:admin_or_service_api",
@@ -164,11 +127,7 @@ pub(crate) const RULES: &[Rule] = &[
         "rule:admin_or_service_api",
         "DELETE /resource_providers/{uuid}/traits",
     ),
-    rule(
-        "placement:allocations:manage",
-        "rule:admin_or_service_api",
-        "POST /allocations",
-    ),
+    rule("placement:allocations:manage", "rule:admin_or_service_api", "POST /allocations"),
     rule(
         "placement:allocations:list",
         "rule:admin_or_service_api",
@@ -194,9 +153,5 @@ pub(crate) const RULES: &[Rule] = &[
         "rule:admin_or_service_api",
         "GET /allocation_candidates",
     ),
-    rule(
-        "placement:reshaper:reshape",
-        "rule:service_api",
-        "POST /reshaper",
-    ),
+    rule("placement:reshaper:reshape", "rule:service_api", "POST /reshaper"),
 ];

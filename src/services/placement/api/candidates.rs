@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 use stackup_core::{Ctx, Mv};
 use stackup_web::{Cx, Json, Query};
 
-use super::candidates_query::{aggregates, resources, traits};
-use super::{ALL_CLASSES, BY_PROVIDER, GROUPS, MAPPINGS, NESTED_CANDIDATES, REQUIRED, dated};
+use super::candidates_query::{group, traits};
+use super::{
+    ALL_CLASSES, BY_PROVIDER, CANDIDATES, GROUPS, MAPPINGS, NESTED_CANDIDATES, REQUIRED, dated,
+};
 use crate::Placement;
 use crate::error::Error;
 use crate::logic::names;
@@ -40,17 +42,9 @@ pub(super) async fn list(
     let asked = Arc::clone(&request);
     let found = placement.db.read(move |r| {
         for group in asked.groups.values() {
-            for class in group.resources.keys() {
-                if !names::class_is_known(r, class)? {
-                    return Err(Error::bad(format!("Invalid resource class in resources parameter: No such resource class {class}.")));
-                }
-            }
-            for name in group.required.iter().flatten().chain(&group.forbidden) {
-                if !names::trait_is_known(r, name)? {
-                    return Err(Error::bad(format!("No such trait(s): {name}.")));
-                }
-            }
+            names::check_group(r, group)?;
         }
+        names::check_traits(r, asked.root_required.iter().chain(&asked.root_forbidden))?;
         let offers = snapshot::offers(r)?;
         let ways = search(&offers, &asked);
         Ok::<_, Error>((offers, ways))
@@ -60,152 +54,192 @@ pub(super) async fn list(
         "allocation_requests": ways.iter().map(|way| way_view(&cx, way)).collect::<Vec<_>>(),
         "provider_summaries": summaries(&cx, &request, &offers, &ways),
     });
-    Ok(dated(
-        &cx,
-        placement.clock.now(),
-        Json(body).into_response(),
-    ))
+    Ok(dated(&cx, placement.clock.now(), Json(body).into_response()))
 }
 
 fn read(cx: &Ctx, query: &Query) -> Result<Request, Error> {
-    let mut request = Request::default();
-    let mut policy = None;
-    for (name, value) in query.pairs() {
-        let (word, suffix) = split(cx, name);
-        let group = |request: &mut Request| {
-            std::mem::take(request.groups.entry(suffix.to_owned()).or_default())
-        };
-        let mut changed = group(&mut request);
-        let known = match word {
-            "resources" => {
-                changed.resources = resources(value)?;
-                true
+    let mut request = Request { nested: cx.since(NESTED_CANDIDATES), ..Request::default() };
+    let mut suffixes = BTreeSet::new();
+    for (name, _) in query.pairs() {
+        match split(cx, name) {
+            Some(suffix) => {
+                suffixes.insert(suffix);
             }
-            "required" if cx.since(REQUIRED) => {
-                traits(cx, value, &mut changed)?;
-                true
-            }
-            "member_of" if cx.since(MEMBER_OF) => {
-                aggregates(cx, value, &mut changed)?;
-                true
-            }
-            "in_tree" if cx.since(IN_TREE) => {
-                changed.in_tree = Some(super::uuid("in_tree", value)?.to_owned());
-                true
-            }
-            _ => other(cx, name, value, &mut request, &mut policy)?,
-        };
-        request.groups.insert(suffix.to_owned(), changed);
-        if !known {
-            return Err(Error::BadQuery(format!(
-                "Invalid query string parameters: '{name}' does not match any of the regexes"
-            )));
+            None if of_the_whole(cx, name) => {}
+            None => return Err(super::unexpected(name)),
         }
     }
-    request.groups.retain(|_, group| !is_blank(group));
-    complete(request, policy)
-}
-
-/// The parameters that belong to no group. False for one that is not known.
-fn other(
-    cx: &Ctx,
-    name: &str,
-    value: &str,
-    request: &mut Request,
-    policy: &mut Option<String>,
-) -> Result<bool, Error> {
-    match name {
-        "limit" if cx.since(LIMIT) => {
-            let limit: usize = value.parse().unwrap_or(0);
-            if limit == 0 {
-                return Err(Error::BadQuery(format!(
-                    "'{value}' does not match '^[1-9][0-9]*$'"
-                )));
-            }
-            request.limit = Some(limit);
-        }
-        "group_policy" if cx.since(GROUPS) => {
-            if value != "none" && value != "isolate" {
-                return Err(Error::BadQuery(format!(
-                    "'{value}' is not one of ['none', 'isolate']"
-                )));
-            }
-            *policy = Some(value.to_owned());
-        }
-        "root_required" if cx.since(ROOT_REQUIRED) => {
-            let mut group = Group::default();
-            traits(cx, value, &mut group)?;
-            request.root_required = group.required.into_iter().flatten().collect();
-            request.root_forbidden = group.forbidden;
-        }
-        "same_subtree" if cx.since(SAME_SUBTREE) => {
-            request
-                .same_subtree
-                .push(value.split(',').map(str::to_owned).collect());
-        }
-        _ => return Ok(false),
+    if !cx.since(GROUPS) && !query.has("resources") {
+        let text = "Invalid query string parameters: 'resources' is a required property";
+        return Err(Error::bad(text));
     }
-    Ok(true)
-}
-
-fn is_blank(group: &Group) -> bool {
-    group.resources.is_empty()
-        && group.required.is_empty()
-        && group.forbidden.is_empty()
-        && group.member_of.is_empty()
-        && group.not_member_of.is_empty()
-        && group.in_tree.is_none()
-}
-
-fn complete(mut request: Request, policy: Option<String>) -> Result<Request, Error> {
-    let named = request
-        .groups
-        .keys()
-        .filter(|suffix| !suffix.is_empty())
-        .count();
-    if named > 1 && policy.is_none() {
+    let policy = whole(cx, query, &mut request)?;
+    for suffix in suffixes {
+        request.groups.insert(suffix.to_owned(), group(cx, query, suffix)?);
+    }
+    check_groups(cx, &request)?;
+    let named = request.groups.keys().filter(|suffix| !suffix.is_empty());
+    if named.count() > 1 && policy.is_none() {
         return Err(Error::BadQuery(
             "The \"group_policy\" parameter is required when specifying more than one \
              \"resources{N}\" parameter."
                 .into(),
         ));
     }
-    let in_subtree: BTreeSet<&String> = request.same_subtree.iter().flatten().collect();
-    for (suffix, group) in &request.groups {
-        if group.resources.is_empty() && !in_subtree.contains(suffix) {
-            return Err(Error::BadQuery(format!(
-                "All traits, aggregates and trees must be associated with resources: group \
-                 '{suffix}' has none."
-            )));
-        }
-    }
-    if request.groups.is_empty() {
-        return Err(Error::BadQuery(
-            "At least one request group (`resources`) is required.".into(),
-        ));
-    }
-    request.isolate = policy.as_deref() == Some("isolate");
+    request.isolate = policy == Some("isolate");
     Ok(request)
 }
 
-/// `resources_NET1` is the word `resources` of the group `_NET1`; numbers came first.
-fn split<'a>(cx: &Ctx, name: &'a str) -> (&'a str, &'a str) {
-    for word in ["resources", "required", "member_of", "in_tree"] {
-        let Some(suffix) = name.strip_prefix(word) else {
-            continue;
-        };
-        let number = !suffix.starts_with('0') && suffix.bytes().all(|b| b.is_ascii_digit());
-        let text = suffix.len() <= 64
-            && suffix
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        let allowed =
-            suffix.is_empty() || (cx.since(GROUPS) && number) || (cx.since(NAMED_SUFFIXES) && text);
-        if allowed {
-            return (word, suffix);
+/// Whether it is a parameter of the request and not of one group.
+fn of_the_whole(cx: &Ctx, name: &str) -> bool {
+    match name {
+        "limit" => cx.since(LIMIT),
+        "group_policy" => cx.since(GROUPS),
+        "root_required" => cx.since(ROOT_REQUIRED),
+        "same_subtree" => cx.since(SAME_SUBTREE),
+        _ => false,
+    }
+}
+
+/// Reads the parameters of the whole, and answers the group policy. Of a limit or a policy said
+/// twice the first one counts.
+fn whole<'a>(cx: &Ctx, query: &'a Query, request: &mut Request) -> Result<Option<&'a str>, Error> {
+    let wrong = |what| Error::bad(format!("Invalid query string parameters: {what}"));
+    for text in query.all("limit") {
+        let sound = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        if !sound || text.is_empty() {
+            return Err(wrong(format!("'{text}' does not match '^[1-9][0-9]*$'")));
+        }
+        request.limit.get_or_insert(text.parse().unwrap_or(usize::MAX));
+    }
+    let mut policy = None;
+    for text in query.all("group_policy") {
+        if text != "none" && text != "isolate" {
+            return Err(wrong(format!("'{text}' is not one of ['none', 'isolate']")));
+        }
+        policy.get_or_insert(text);
+    }
+    if query.all("root_required").count() > 1 {
+        return Err(Error::BadDuplicate(
+            "Query parameter \"root_required\" may be specified only once.",
+        ));
+    }
+    if let Some(text) = query.get("root_required") {
+        let mut group = Group::default();
+        traits(cx, text, &mut group)?;
+        if group.required.iter().any(|any| any.len() > 1) || text.starts_with("in:") {
+            return Err(wrong("'root_required' takes no alternatives".to_owned()));
+        }
+        request.root_required = group.required.into_iter().flatten().collect();
+        request.root_forbidden = group.forbidden;
+        let both: Vec<&str> = request
+            .root_required
+            .intersection(&request.root_forbidden)
+            .map(String::as_str)
+            .collect();
+        if !both.is_empty() {
+            return Err(Error::BadQuery(format!(
+                "Conflicting required and forbidden traits found in root_required: {}",
+                both.join(", ")
+            )));
         }
     }
-    (name, "")
+    for text in query.all("same_subtree") {
+        request.same_subtree.push(text.split(',').map(|s| s.trim().to_owned()).collect());
+    }
+    for set in &request.same_subtree {
+        if set.iter().any(String::is_empty) {
+            let text = "Empty string (unsuffixed group) can not be specified in `same_subtree` ";
+            return Err(Error::BadQuery(text.into()));
+        }
+    }
+    Ok(policy)
+}
+
+/// Which groups may do without resources: from 1.36 on those that a subtree names.
+fn check_groups(cx: &Ctx, request: &Request) -> Result<(), Error> {
+    let bare: Vec<&str> = request
+        .groups
+        .iter()
+        .filter(|(_, group)| group.resources.is_empty())
+        .map(|(suffix, _)| suffix.as_str())
+        .collect();
+    if !cx.since(SAME_SUBTREE) {
+        return without_subtrees(request, &bare);
+    }
+    if bare.len() == request.groups.len() {
+        let text = "There must be at least one resources or resources[$S] parameter.";
+        return Err(Error::MissingQuery(text.into()));
+    }
+    let named: BTreeSet<&str> = request.same_subtree.iter().flatten().map(String::as_str).collect();
+    let lost: Vec<&&str> = bare.iter().filter(|suffix| !named.contains(**suffix)).collect();
+    if !lost.is_empty() {
+        return Err(Error::BadQuery(format!(
+            "Resourceless suffixed group request should be specified in `same_subtree` query \
+             param: bad group(s) - {lost:?}."
+        )));
+    }
+    let unknown: Vec<&&str> =
+        named.iter().filter(|suffix| !request.groups.contains_key(**suffix)).collect();
+    if !unknown.is_empty() {
+        let known: Vec<&String> = request.groups.keys().collect();
+        return Err(Error::BadQuery(format!(
+            "Real suffixes should be specified in `same_subtree`: {unknown:?} not found in \
+             {known:?}."
+        )));
+    }
+    Ok(())
+}
+
+fn without_subtrees(request: &Request, bare: &[&str]) -> Result<(), Error> {
+    let orphans = |word: &str, has: fn(&Group) -> bool| {
+        let lost = bare.iter().filter(|suffix| request.groups.get(**suffix).is_some_and(has));
+        lost.map(|suffix| format!("{word}{suffix}")).collect::<Vec<_>>().join(", ")
+    };
+    let traits = orphans("required", |group| !group.required.is_empty());
+    if !traits.is_empty() {
+        return Err(Error::bad(format!(
+            "All traits parameters must be associated with resources.  Found the following \
+             orphaned traits keys: {traits}"
+        )));
+    }
+    let aggregates = orphans("member_of", |group| {
+        !group.member_of.is_empty() || !group.not_member_of.is_empty()
+    });
+    if !aggregates.is_empty() {
+        return Err(Error::bad(format!(
+            "All member_of parameters must be associated with resources. Found the following \
+             orphaned member_of keys: {aggregates}"
+        )));
+    }
+    if !bare.is_empty() {
+        return Err(Error::bad("All request groups must specify resources."));
+    }
+    if request.groups.is_empty() {
+        return Err(Error::bad(
+            "At least one request group (`resources` or `resources{$S}`) is required.",
+        ));
+    }
+    Ok(())
+}
+
+/// The suffix of a group's parameter: `_NET1` of `resources_NET1`. Numbers came first.
+fn split<'a>(cx: &Ctx, name: &'a str) -> Option<&'a str> {
+    let words = [
+        ("resources", CANDIDATES),
+        ("required", REQUIRED),
+        ("member_of", MEMBER_OF),
+        ("in_tree", IN_TREE),
+    ];
+    let known = words.iter().filter(|(_, since)| cx.since(*since));
+    let suffix = known.filter_map(|(word, _)| name.strip_prefix(word)).next()?;
+    let is_number = !suffix.starts_with('0') && suffix.bytes().all(|b| b.is_ascii_digit());
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    let is_text = suffix.len() <= 64 && suffix.bytes().all(plain);
+    let allowed = suffix.is_empty()
+        || (cx.since(GROUPS) && is_number)
+        || (cx.since(NAMED_SUFFIXES) && is_text);
+    allowed.then_some(suffix)
 }
 
 fn way_view(cx: &Ctx, way: &Way) -> Value {
@@ -226,21 +260,15 @@ fn way_view(cx: &Ctx, way: &Way) -> Value {
 
 /// The providers of the candidates; from 1.29 on with the rest of their trees.
 fn summaries(cx: &Ctx, request: &Request, offers: &[Offer], ways: &[Way]) -> Value {
-    let used: BTreeSet<&str> = ways
-        .iter()
-        .flat_map(|way| way.allocations.keys())
-        .map(|id| &**id)
-        .collect();
+    let used: BTreeSet<&str> =
+        ways.iter().flat_map(|way| way.allocations.keys()).map(|id| &**id).collect();
     let roots: BTreeSet<&str> = offers
         .iter()
         .filter(|offer| used.contains(&*offer.provider.id))
         .map(|offer| &*offer.provider.root_id)
         .collect();
-    let asked: BTreeSet<&String> = request
-        .groups
-        .values()
-        .flat_map(|group| group.resources.keys())
-        .collect();
+    let asked: BTreeSet<&String> =
+        request.groups.values().flat_map(|group| group.resources.keys()).collect();
     let shown = offers.iter().filter(|offer| {
         let nested = cx.since(NESTED_CANDIDATES) && roots.contains(&*offer.provider.root_id);
         used.contains(&*offer.provider.id) || nested

@@ -1,25 +1,25 @@
 //! /resource_providers
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stackup_core::{Ctx, ProviderId, ids};
+use stackup_core::{Ctx, Mv, ProviderId, ids};
 use stackup_web::{Cx, Json, Query, answer};
 
-use super::candidates_query::{aggregates, resources, traits};
+use super::candidates_query::group;
+use super::valid::{Id, Valid, wrong};
 use super::{AGGREGATES, ALLOCATIONS_LINK, MOVE, NESTED, POST_ANSWERS, TRAITS, dated, only};
 use crate::Placement;
 use crate::error::Error;
-use crate::logic::providers;
-use crate::model::candidates::{Offer, search};
+use crate::logic::{names, providers};
+use crate::model::candidates::{self, Offer};
 use crate::model::provider::Provider;
-use crate::model::request::{Group, Request};
+use crate::model::request::Group;
 use crate::store::snapshot;
 
 #[derive(Deserialize)]
@@ -51,30 +51,33 @@ pub(super) async fn list(
     Cx(cx): Cx,
     query: Query,
 ) -> Result<Response, Error> {
-    only(
-        &query,
-        &[
-            "name",
-            "uuid",
-            "member_of",
-            "resources",
-            "in_tree",
-            "required",
-        ],
-    )?;
+    let known = FILTERS.iter().filter(|(_, since)| cx.since(*since)).map(|(name, _)| *name);
+    only(&query, &known.collect::<Vec<_>>())?;
     let filter = Filter::read(&cx, &query)?;
-    let offers = placement
-        .db
-        .read(|r| Ok::<_, Error>(snapshot::offers(r)?))
-        .await?;
+    let read = placement.db.read(move |r| {
+        names::check_group(r, &filter.group)?;
+        Ok::<_, Error>((snapshot::offers(r)?, filter))
+    });
+    let (offers, filter) = read.await?;
+    let alone = candidates::Alone::new(&offers, &filter.group);
     let found: Vec<Value> = offers
         .iter()
-        .filter(|offer| filter.takes(offer, &offers))
+        .filter(|offer| filter.names(offer) && alone.suits(offer))
         .map(|offer| view(&cx, &offer.provider))
         .collect();
     let body = Json(json!({"resource_providers": found})).into_response();
     Ok(dated(&cx, placement.clock.now(), body))
 }
+
+/// The filters of the list, each with the version that brought it.
+const FILTERS: &[(&str, Mv)] = &[
+    ("name", Mv(1, 0)),
+    ("uuid", Mv(1, 0)),
+    ("member_of", Mv(1, 3)),
+    ("resources", Mv(1, 4)),
+    ("in_tree", Mv(1, 14)),
+    ("required", Mv(1, 18)),
+];
 
 struct Filter {
     name: Option<String>,
@@ -84,97 +87,41 @@ struct Filter {
 
 impl Filter {
     fn read(cx: &Ctx, query: &Query) -> Result<Self, Error> {
-        let mut group = Group::default();
-        if let Some(text) = query.get("resources") {
-            group.resources = resources(text)?;
-        }
-        for text in query.all("required") {
-            traits(cx, text, &mut group)?;
-        }
-        for text in query.all("member_of") {
-            aggregates(cx, text, &mut group)?;
-        }
-        group.in_tree = query.get("in_tree").map(str::to_owned);
-        let (name, id) = (query.get("name"), query.get("uuid"));
-        if let Some(id) = id {
-            super::uuid("uuid", id)?;
-        }
-        Ok(Self {
-            name: name.map(str::to_owned),
-            id: id.map(str::to_owned),
-            group,
-        })
-    }
-
-    /// Whether one provider alone satisfies all of it.
-    fn takes(&self, offer: &Offer, all: &[Offer]) -> bool {
-        let provider = &offer.provider;
-        let named = self.name.as_ref().is_none_or(|name| *name == provider.name);
-        let is = self.id.as_ref().is_none_or(|id| provider.id == **id);
-        let in_tree = self.group.in_tree.as_ref().is_none_or(|id| {
-            all.iter()
-                .any(|o| o.provider.id == **id && o.provider.root_id == provider.root_id)
-        });
-        if !named || !is || !in_tree {
-            return false;
-        }
-        // One provider, as its own tree: the same rules as for candidates.
-        let mut alone = offer.clone();
-        alone.provider.root_id = alone.provider.id.clone();
-        let group = Group {
-            in_tree: None,
-            ..self.group.clone()
+        let wrong = |id: &str| {
+            Error::bad(format!("Invalid query string parameters: '{id}' is not a 'uuid'"))
         };
-        if group.resources.is_empty() {
-            return has_traits(&alone, &group);
-        }
-        let groups = [("_".to_owned(), group)].into();
-        !search(
-            &[alone],
-            &Request {
-                groups,
-                ..Request::default()
-            },
-        )
-        .is_empty()
+        let id = query.get("uuid").map(|id| super::uuid(id).map_err(|_| wrong(id))).transpose()?;
+        Ok(Self { name: query.get("name").map(str::to_owned), id, group: group(cx, query, "")? })
     }
-}
 
-fn has_traits(offer: &Offer, group: &Group) -> bool {
-    let member = |set: &BTreeSet<String>| !set.is_disjoint(&offer.aggregates);
-    group
-        .required
-        .iter()
-        .all(|any| !any.is_disjoint(&offer.traits))
-        && group.forbidden.is_disjoint(&offer.traits)
-        && group.member_of.iter().all(member)
-        && group.not_member_of.is_disjoint(&offer.aggregates)
+    fn names(&self, offer: &Offer) -> bool {
+        let provider = &offer.provider;
+        self.name.as_ref().is_none_or(|name| *name == provider.name)
+            && self.id.as_ref().is_none_or(|id| provider.id == **id)
+    }
 }
 
 pub(super) async fn create(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Json(request): Json<Create>,
+    Valid(request): Valid<Create>,
 ) -> Result<Response, Error> {
     check_name(&request.name)?;
-    if request.parent_provider_uuid.is_some() && !cx.since(NESTED) {
-        return Err(Error::bad(
-            "JSON does not validate: parent_provider_uuid was unexpected",
-        ));
-    }
-    for id in request.uuid.iter().chain(&request.parent_provider_uuid) {
-        super::uuid("resource provider", id)?;
-    }
+    not_before_nested(&cx, request.parent_provider_uuid.is_some())?;
     let now = placement.clock.now();
-    let id = ProviderId::from(request.uuid.clone().unwrap_or_else(ids::uuid));
+    let id = request.uuid.as_deref().map(super::uuid).transpose()?.unwrap_or_else(ids::uuid);
+    let parent = request.parent_provider_uuid.as_deref().map(super::uuid).transpose()?;
+    if parent.as_ref() == Some(&id) {
+        return Err(Error::bad(format!(
+            "Unable to create resource provider \"{}\", {id}: Object action create failed because: \
+             parent provider UUID cannot be same as UUID. Please set parent provider UUID to None \
+             if there is no parent.",
+            request.name
+        )));
+    }
+    let id = ProviderId::from(id);
     let work = move |tx: &mut stackup_store::Tx<'_>| {
-        providers::create(
-            tx,
-            &id,
-            &request.name,
-            request.parent_provider_uuid.as_deref(),
-            now,
-        )
+        providers::create(tx, &id, &request.name, parent.as_deref(), now)
     };
     let provider = placement.db.write(work).await?;
     let location = format!("{}/resource_providers/{}", cx.self_url, provider.id);
@@ -189,7 +136,7 @@ pub(super) async fn create(
 pub(super) async fn show(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Error> {
     let provider = placement.db.read(move |r| providers::get(r, &id)).await?;
     let body = Json(view(&cx, &provider)).into_response();
@@ -199,19 +146,20 @@ pub(super) async fn show(
 pub(super) async fn update(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Path(id): Path<String>,
-    Json(request): Json<Update>,
+    Id(id): Id,
+    Valid(request): Valid<Update>,
 ) -> Result<Response, Error> {
     check_name(&request.name)?;
-    if request.parent_provider_uuid.is_some() && !cx.since(NESTED) {
-        return Err(Error::bad(
-            "JSON does not validate: parent_provider_uuid was unexpected",
-        ));
-    }
+    not_before_nested(&cx, request.parent_provider_uuid.is_some())?;
+    let parent = match request.parent_provider_uuid {
+        Some(Some(id)) => Some(Some(super::uuid(&id)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
     let now = placement.clock.now();
     let may_move = cx.since(MOVE);
     let work = move |tx: &mut stackup_store::Tx<'_>| {
-        let parent = request.parent_provider_uuid.as_ref().map(Option::as_deref);
+        let parent = parent.as_ref().map(Option::as_deref);
         providers::update(tx, &id, &request.name, parent, may_move, now)
     };
     let provider = placement.db.write(work).await?;
@@ -220,20 +168,28 @@ pub(super) async fn update(
 
 pub(super) async fn delete(
     State(placement): State<Arc<Placement>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Error> {
-    placement
-        .db
-        .write(move |tx| providers::delete(tx, &id))
-        .await?;
+    placement.db.write(move |tx| providers::delete(tx, &id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    if name.is_empty() || name.chars().count() > 200 {
-        return Err(Error::bad(format!(
-            "JSON does not validate: '{name}' is too short or too long"
-        )));
+    if name.is_empty() {
+        return Err(wrong("'' is too short. Failed validating 'minLength'"));
+    }
+    if name.chars().count() > 200 {
+        return Err(wrong(&format!("'{name}' is too long. Failed validating 'maxLength'")));
+    }
+    Ok(())
+}
+
+/// Trees came with 1.14.
+fn not_before_nested(cx: &Ctx, has_parent: bool) -> Result<(), Error> {
+    if has_parent && !cx.since(NESTED) {
+        return Err(wrong(
+            "Additional properties are not allowed ('parent_provider_uuid' was unexpected)",
+        ));
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use axum::extract::State;
 use http::StatusCode;
 use serde::Deserialize;
 use stackup_contracts::Inventory;
-use stackup_web::{Cx, Json};
+use stackup_web::Cx;
 
+use super::valid::Valid;
 use super::{allocations, inventories};
 use crate::Placement;
 use crate::error::Error;
@@ -26,12 +27,12 @@ pub(super) struct Reshape {
 pub(super) async fn reshape(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Json(request): Json<Reshape>,
+    Valid(request): Valid<Reshape>,
 ) -> Result<StatusCode, Error> {
     let mut wanted: Vec<(String, BTreeMap<String, Inventory>, u64)> = Vec::new();
     for (id, replace) in &request.inventories {
         let (all, generation) = replace.read(&cx)?;
-        wanted.push((id.clone(), all, generation));
+        wanted.push((super::uuid(id)?, all, generation));
     }
     let claims: Vec<Claim> = request
         .allocations
@@ -47,9 +48,18 @@ pub(super) async fn reshape(
             store::allocations::clear(tx, &claim.consumer)?;
         }
         for (id, inventories, generation) in &wanted {
+            if store::providers::get(tx, id)?.is_none() {
+                return Err(Error::NoProviderToReshape(id.clone()));
+            }
             logic::inventories::replace(tx, id, inventories, Some(*generation), now)?;
         }
-        logic::allocations::claim(tx, &claims, now)
+        logic::allocations::claim(tx, &claims, now)?;
+        // placement: reshaper.py sets inventories twice, before and after; readers count on it.
+        for (id, ..) in &wanted {
+            let provider = logic::providers::get(tx, id)?;
+            logic::providers::bump(tx, &provider, None, now)?;
+        }
+        Ok(())
     };
     placement.db.write(work).await?;
     Ok(StatusCode::NO_CONTENT)

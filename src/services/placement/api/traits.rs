@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use stackup_web::{Cx, Json, Query};
 
+use super::valid::{Id, Valid};
 use super::{dated, only};
 use crate::Placement;
 use crate::error::Error;
@@ -32,15 +33,13 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Response, Error> {
     only(&query, &["name", "associated"])?;
-    let associated = query
-        .get("associated")
-        .map(|text| match text.to_lowercase().as_str() {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err(Error::BadQuery(
-                "The query parameter \"associated\" only accepts true or false".into(),
-            )),
-        });
+    let associated = query.get("associated").map(|text| match text.to_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Error::BadQuery(
+            "The query parameter \"associated\" only accepts \"true\" or \"false\"".into(),
+        )),
+    });
     let associated = associated.transpose()?;
     let read = placement.db.read(|r| {
         let custom = store::names::list(r, Kind::Trait)?;
@@ -50,43 +49,34 @@ pub(super) async fn list(
     let (custom, used) = read.await?;
     let used: BTreeSet<String> = used.into_iter().collect();
     let standard = STANDARD_TRAITS.iter().map(|name| (*name).to_owned());
-    let mut all: Vec<String> = standard
-        .chain(custom.into_iter().map(|(name, _)| name))
-        .collect();
+    let mut all: Vec<String> = standard.chain(custom.into_iter().map(|(name, _)| name)).collect();
     all.retain(|name| associated.is_none_or(|wanted| used.contains(name) == wanted));
-    match query
-        .get("name")
-        .map(|text| text.split_once(':').unwrap_or(("", text)))
-    {
+    match query.get("name").map(|text| text.split_once(':').unwrap_or(("", text))) {
         None => {}
         Some(("startswith", start)) => all.retain(|name| name.starts_with(start)),
         Some(("in", names)) => all.retain(|name| names.split(',').any(|one| one == name)),
         Some(_) => {
-            let text = "Badly formatted name parameter. Expected 'in:' or 'startswith:'";
-            return Err(Error::BadQuery(text.into()));
+            let got = query.get("name").unwrap_or_default();
+            return Err(Error::bad(format!(
+                "Badly formatted name parameter. Expected name query string parameter in form: \
+                 ?name=[in|startswith]:[name1,name2|prefix]. Got: \"{got}\""
+            )));
         }
     }
-    Ok(dated(
-        &cx,
-        placement.clock.now(),
-        Json(json!({"traits": all})).into_response(),
-    ))
+    Ok(dated(&cx, placement.clock.now(), Json(json!({"traits": all})).into_response()))
 }
 
 pub(super) async fn show(
     State(placement): State<Arc<Placement>>,
+    Cx(cx): Cx,
     Path(name): Path<String>,
-) -> Result<StatusCode, Error> {
+) -> Result<Response, Error> {
     let (asked, read) = (name.clone(), name);
-    let known = placement
-        .db
-        .read(move |r| names::trait_is_known(r, &read))
-        .await?;
-    if known {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Error::TraitNotFound(asked))
+    let known = placement.db.read(move |r| names::trait_is_known(r, &read)).await?;
+    if !known {
+        return Err(Error::TraitNotFound(asked));
     }
+    Ok(dated(&cx, placement.clock.now(), StatusCode::NO_CONTENT.into_response()))
 }
 
 pub(super) async fn ensure(
@@ -95,11 +85,11 @@ pub(super) async fn ensure(
     Path(name): Path<String>,
 ) -> Result<Response, Error> {
     if !is_custom(&name) {
-        return Err(Error::bad(format!(
-            "The trait is invalid: '{name}'. A valid trait must be no longer than 255 characters, \
+        return Err(Error::bad(
+            "The trait is invalid. A valid trait must be no longer than 255 characters, \
              start with the prefix \"CUSTOM_\" and use following characters: \"A\"-\"Z\", \
-             \"0\"-\"9\" and \"_\""
-        )));
+             \"0\"-\"9\" and \"_\"",
+        ));
     }
     let now = placement.clock.now();
     let location = [(LOCATION, format!("{}/traits/{name}", cx.self_url))];
@@ -107,11 +97,7 @@ pub(super) async fn ensure(
         Ok::<_, Error>(store::names::add(tx, Kind::Trait, &name, now)?)
     };
     let made = placement.db.write(work).await?;
-    let status = if made {
-        StatusCode::CREATED
-    } else {
-        StatusCode::NO_CONTENT
-    };
+    let status = if made { StatusCode::CREATED } else { StatusCode::NO_CONTENT };
     Ok(dated(&cx, now, (status, location).into_response()))
 }
 
@@ -124,16 +110,10 @@ pub(super) async fn delete(
     }
     let work = move |tx: &mut stackup_store::Tx<'_>| {
         if store::names::trait_in_use(tx, &name)? {
-            return Err(Error::InUse(format!(
-                "The trait {name} is in use by a resource provider"
-            )));
+            return Err(Error::TraitInUse(name.clone()));
         }
         let there = store::names::remove(tx, Kind::Trait, &name)?;
-        if there {
-            Ok(())
-        } else {
-            Err(Error::TraitNotFound(name.clone()))
-        }
+        if there { Ok(()) } else { Err(Error::TraitNotFound(name.clone())) }
     };
     placement.db.write(work).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -142,7 +122,7 @@ pub(super) async fn delete(
 pub(super) async fn of_provider(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Error> {
     let read = placement.db.read(move |r| {
         let provider = providers::get(r, &id)?;
@@ -157,8 +137,8 @@ pub(super) async fn of_provider(
 pub(super) async fn set(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Path(id): Path<String>,
-    Json(request): Json<Set>,
+    Id(id): Id,
+    Valid(request): Valid<Set>,
 ) -> Result<Response, Error> {
     let now = placement.clock.now();
     let mut wanted = request.traits;
@@ -174,12 +154,9 @@ pub(super) async fn set(
 
 pub(super) async fn clear(
     State(placement): State<Arc<Placement>>,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Error> {
     let now = placement.clock.now();
-    placement
-        .db
-        .write(move |tx| providers::set_traits(tx, &id, &[], None, now))
-        .await?;
+    placement.db.write(move |tx| providers::set_traits(tx, &id, &[], None, now)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

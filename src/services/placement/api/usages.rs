@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use stackup_policy::Target;
 use stackup_web::{Cx, Json, Query};
 
+use super::valid::Id;
 use super::{CONSUMER_TYPE, dated, only};
 use crate::Placement;
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::store::{allocations, inventories};
 pub(super) async fn of_provider(
     State(placement): State<Arc<Placement>>,
     Cx(cx): Cx,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Error> {
     let read = placement.db.read(move |r| {
         let provider = providers::get(r, &id)?;
@@ -47,11 +48,18 @@ pub(super) async fn of_project(
     }
     only(&query, &known)?;
     let project = query.get("project_id").map(str::to_owned);
-    let project = project.ok_or_else(|| Error::BadQuery("'project_id' is required".into()))?;
-    placement
-        .policy
-        .check(&cx, "placement:usages", &Target::project(&project))?;
     let user = query.get("user_id").map(str::to_owned);
+    let project = project.ok_or_else(|| {
+        Error::bad("Invalid query string parameters: 'project_id' is a required property")
+    })?;
+    for text in [Some(&project), user.as_ref()].into_iter().flatten() {
+        if text.is_empty() || text.chars().count() > 255 {
+            return Err(Error::bad(format!(
+                "Invalid query string parameters: '{text}' is too short or too long"
+            )));
+        }
+    }
+    placement.policy.check(&cx, "placement:usages", &Target::project(&project))?;
     let read = placement
         .db
         .read(move |r| Ok::<_, Error>(allocations::of_project(r, &project, user.as_deref())?));
@@ -65,11 +73,7 @@ pub(super) async fn of_project(
         }
         json!(sum)
     };
-    Ok(dated(
-        &cx,
-        placement.clock.now(),
-        Json(json!({"usages": usages})).into_response(),
-    ))
+    Ok(dated(&cx, placement.clock.now(), Json(json!({"usages": usages})).into_response()))
 }
 
 type Used = (Option<String>, String, String, u64);

@@ -9,7 +9,7 @@ use crate::model::allocation::{Claim, Consumer, Expected};
 use crate::model::inventory::refusal;
 use crate::store::{allocations, inventories};
 
-/// Makes all the claims, in one transaction.
+/// Makes all the claims, in one transaction. The generation of each provider moves on once.
 pub(crate) fn claim(tx: &mut Tx<'_>, claims: &[Claim], now: Time) -> Result<(), Error> {
     // What the consumers have is given back first, so that moving within a provider fits.
     let mut generations = Vec::new();
@@ -23,11 +23,8 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claims: &[Claim], now: Time) -> Result<(), 
         }
         allocations::replace(tx, claim, generation, now)?;
     }
-    let mut touched: Vec<&str> = claims
-        .iter()
-        .flat_map(|claim| claim.allocations.keys())
-        .map(|id| &**id)
-        .collect();
+    let mut touched: Vec<&str> =
+        claims.iter().flat_map(|claim| claim.allocations.keys()).map(|id| &**id).collect();
     touched.sort_unstable();
     touched.dedup();
     for id in touched {
@@ -46,9 +43,7 @@ pub(crate) fn expect(claim: &Claim, there: Option<&Consumer>) -> Result<u64, Err
     let current = there.map(|consumer| consumer.generation);
     let conflict = |named: String| {
         let is = current.map_or("null".to_owned(), |generation| generation.to_string());
-        Err(Error::ConsumerGeneration(format!(
-            "expected {is} but got {named}"
-        )))
+        Err(Error::ConsumerGeneration(format!("expected {is} but got {named}")))
     };
     match (claim.generation, current) {
         (Expected::New, Some(_)) => conflict("null".to_owned()),
@@ -81,8 +76,8 @@ fn check_room(
         let taken = used.get(class).copied().unwrap_or(0);
         if let Some(why) = refusal(inventory, taken, *amount) {
             return Err(Error::CannotAllocate(format!(
-                "Unable to create allocation for '{class}' on resource provider '{provider}': \
-                 the requested amount of {amount} is {why}."
+                "Unable to create allocation for '{class}' on resource provider '{provider}'. The \
+                 requested amount {why}."
             )));
         }
     }

@@ -104,10 +104,7 @@ impl contracts::Placement for Placement {
         };
         let now = self.clock.now();
         let claims = [claim];
-        Ok(self
-            .db
-            .write(move |tx| allocations::claim(tx, &claims, now))
-            .await?)
+        Ok(self.db.write(move |tx| allocations::claim(tx, &claims, now)).await?)
     }
 
     async fn allocations(&self, _: &Ctx, consumer: &str) -> Result<Vec<Allocation>, CallError> {
@@ -115,10 +112,8 @@ impl contracts::Placement for Placement {
         let read = self.db.read(move |r| {
             let sides = store::allocations::of_consumer(r, &consumer)?;
             let each = sides.into_iter();
-            let allocation = |(id, resources): (String, _)| Allocation {
-                provider: id.into(),
-                resources,
-            };
+            let allocation =
+                |(id, resources): (String, _)| Allocation { provider: id.into(), resources };
             Ok::<_, Error>(each.map(allocation).collect())
         });
         Ok(read.await?)
@@ -144,18 +139,11 @@ impl contracts::Placement for Placement {
 
 fn as_request(query: &CandidateQuery) -> Request {
     let sets = |groups: &[Vec<String>]| {
-        groups
-            .iter()
-            .map(|group| group.iter().cloned().collect())
-            .collect()
+        groups.iter().map(|group| group.iter().cloned().collect()).collect()
     };
     let group = Group {
         resources: query.resources.clone(),
-        required: query
-            .required
-            .iter()
-            .map(|name| [name.clone()].into())
-            .collect(),
+        required: query.required.iter().map(|name| [name.clone()].into()).collect(),
         forbidden: query.forbidden.iter().cloned().collect(),
         member_of: sets(&query.member_of),
         ..Group::default()
@@ -163,6 +151,7 @@ fn as_request(query: &CandidateQuery) -> Request {
     Request {
         groups: [(String::new(), group)].into(),
         limit: query.limit,
+        nested: true,
         ..Request::default()
     }
 }

@@ -21,10 +21,7 @@ pub(crate) fn create(
     now: Time,
 ) -> Result<Provider, Error> {
     if providers::get(tx, id)?.is_some() {
-        return Err(Error::DuplicateProvider {
-            field: "uuid",
-            value: id.to_string(),
-        });
+        return Err(Error::DuplicateProvider { field: "uuid", value: id.to_string() });
     }
     name_is_free(tx, name, None)?;
     let parent = parent.map(|parent| parent_of(tx, parent)).transpose()?;
@@ -51,9 +48,11 @@ pub(crate) fn update(
     let moves = target != provider.parent_id;
     // Before 1.37 a provider without parent could be given one, once.
     if moves && !may_move && provider.parent_id.is_some() {
-        return Err(Error::bad(
-            "re-parenting a provider is not currently allowed.",
-        ));
+        let what = if target.is_none() { "un-parenting" } else { "re-parenting" };
+        return Err(Error::bad(format!(
+            "Unable to save resource provider {id}: Object action update failed because: {what} a \
+             provider is not currently allowed."
+        )));
     }
     providers::update(tx, &provider.id, name, target.as_ref(), now)?;
     if moves {
@@ -67,16 +66,12 @@ fn move_subtree(tx: &mut Tx<'_>, top: &Provider, parent: Option<&ProviderId>) ->
     let mut subtree = vec![top.id.clone()];
     let mut at = 0;
     while let Some(id) = subtree.get(at).cloned() {
-        let children = all
-            .iter()
-            .filter(|p| p.parent_id.as_ref() == Some(&id) && p.id != top.id);
+        let children = all.iter().filter(|p| p.parent_id.as_ref() == Some(&id) && p.id != top.id);
         subtree.extend(children.map(|child| child.id.clone()));
         at += 1;
     }
     if parent.is_some_and(|parent| subtree.contains(parent)) {
-        return Err(Error::bad(
-            "creating loop in the provider tree is not allowed.",
-        ));
+        return Err(Error::bad("creating loop in the provider tree is not allowed."));
     }
     let root = match parent {
         None => top.id.clone(),
@@ -90,15 +85,14 @@ fn move_subtree(tx: &mut Tx<'_>, top: &Provider, parent: Option<&ProviderId>) ->
 
 fn parent_of(r: &Reader<'_>, id: &str) -> Result<Provider, Error> {
     providers::get(r, id)?
-        .ok_or_else(|| Error::bad(format!("parent provider UUID '{id}' does not exist.")))
+        .ok_or_else(|| Error::bad(format!("parent provider UUID does not exist: {id}")))
 }
 
 fn name_is_free(r: &Reader<'_>, name: &str, own: Option<&ProviderId>) -> Result<(), Error> {
     match providers::by_name(r, name)? {
-        Some(other) if Some(&other.id) != own => Err(Error::DuplicateProvider {
-            field: "name",
-            value: name.to_owned(),
-        }),
+        Some(other) if Some(&other.id) != own => {
+            Err(Error::DuplicateProvider { field: "name", value: name.to_owned() })
+        }
         _ => Ok(()),
     }
 }
@@ -138,11 +132,7 @@ pub(crate) fn set_traits(
     now: Time,
 ) -> Result<u64, Error> {
     let provider = get(tx, id)?;
-    for name in wanted {
-        if !super::names::trait_is_known(tx, name)? {
-            return Err(Error::bad(format!("No such trait {name}.")));
-        }
-    }
+    super::names::check_traits(tx, wanted.iter())?;
     let generation = bump(tx, &provider, generation, now)?;
     providers::set_traits(tx, &provider.id, wanted)?;
     Ok(generation)
@@ -169,10 +159,7 @@ pub(crate) fn add_names(
     wanted: &[String],
     now: Time,
 ) -> Result<(), Error> {
-    for name in wanted
-        .iter()
-        .filter(|name| crate::model::names::is_custom(name))
-    {
+    for name in wanted.iter().filter(|name| crate::model::names::is_custom(name)) {
         names::add(tx, kind, name, now)?;
     }
     Ok(())

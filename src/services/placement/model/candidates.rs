@@ -31,18 +31,22 @@ pub(crate) struct Offer {
 impl Offer {
     fn fits(&self, class: &str, amount: u64) -> bool {
         let used = self.used.get(class).copied().unwrap_or(0);
+        self.inventories.get(class).is_some_and(|inv| refusal(inv, used, amount).is_none())
+    }
+
+    /// Whether what several groups take together is still there; steps are each group's own.
+    fn holds(&self, class: &str, amount: u64) -> bool {
+        let used = self.used.get(class).copied().unwrap_or(0);
         self.inventories
             .get(class)
-            .is_some_and(|inv| refusal(inv, used, amount).is_none())
+            .is_some_and(|inv| used + amount <= capacity(inv) && amount <= inv.max_unit)
     }
 
     /// Used and capacity, by class.
     pub(crate) fn summary(&self) -> BTreeMap<String, (u64, u64)> {
         let usage = |class: &str| self.used.get(class).copied().unwrap_or(0);
         let entries = self.inventories.iter();
-        entries
-            .map(|(class, inv)| (class.clone(), (usage(class), capacity(inv))))
-            .collect()
+        entries.map(|(class, inv)| (class.clone(), (usage(class), capacity(inv)))).collect()
     }
 }
 
@@ -56,65 +60,134 @@ pub(crate) struct Way {
 
 /// All ways to satisfy the request, in the order of the offers, up to its limit.
 pub(crate) fn search(offers: &[Offer], request: &Request) -> Vec<Way> {
-    let mut trees: BTreeMap<&str, Vec<&Offer>> = BTreeMap::new();
-    let mut roots = Vec::new();
-    for offer in offers {
-        let members = trees
-            .entry(offer.provider.root_id.as_str())
-            .or_insert_with(|| {
-                roots.push(offer.provider.root_id.as_str());
-                Vec::new()
-            });
-        members.push(offer);
-    }
-    let sharing: Vec<&Offer> = offers
-        .iter()
-        .filter(|o| o.traits.contains(SHARES))
-        .collect();
+    let world = World::new(offers);
     let mut found = Vec::new();
-    for root in roots {
-        let tree = Tree::new(&trees[root], &sharing, root);
-        for way in tree.ways(request) {
+    for root in &world.roots {
+        for way in Tree::new(&world, root).ways(request) {
             if request.limit.is_some_and(|limit| found.len() >= limit) {
                 return found;
             }
-            if !found.contains(&way) {
-                found.push(way);
-            }
+            found.push(way);
         }
     }
     found
 }
 
+/// Which providers have, each for itself, all that a group asks for: the filter of a list.
+pub(crate) struct Alone<'a> {
+    world: World<'a>,
+    group: &'a Group,
+}
+
+impl<'a> Alone<'a> {
+    pub(crate) fn new(offers: &'a [Offer], group: &'a Group) -> Self {
+        Self { world: World::new(offers), group }
+    }
+
+    pub(crate) fn suits(&self, offer: &Offer) -> bool {
+        has_all(offer, self.group) && self.world.suits(offer, self.group, false)
+    }
+}
+
+/// Every provider, by id and by tree.
+struct World<'a> {
+    by_id: HashMap<&'a str, &'a Offer>,
+    trees: HashMap<&'a str, Vec<&'a Offer>>,
+    /// In the order of the offers.
+    roots: Vec<&'a str>,
+    sharing: Vec<&'a Offer>,
+}
+
+impl<'a> World<'a> {
+    fn new(offers: &'a [Offer]) -> Self {
+        let mut world = Self {
+            by_id: HashMap::with_capacity(offers.len()),
+            trees: HashMap::new(),
+            roots: Vec::new(),
+            sharing: Vec::new(),
+        };
+        for offer in offers {
+            let root = offer.provider.root_id.as_str();
+            world.by_id.insert(offer.provider.id.as_str(), offer);
+            if offer.traits.contains(SHARES) {
+                world.sharing.push(offer);
+            }
+            let members = world.trees.entry(root).or_default();
+            if members.is_empty() {
+                world.roots.push(root);
+            }
+            members.push(offer);
+        }
+        world
+    }
+
+    /// Whether the provider lies where the group wants it: in the tree, in the aggregates, without
+    /// the traits it forbids. Where groups spread, a root's aggregates are those of its tree.
+    fn suits(&self, offer: &Offer, group: &Group, spread: bool) -> bool {
+        if let Some(id) = &group.in_tree
+            && self
+                .by_id
+                .get(id.as_str())
+                .is_none_or(|wanted| wanted.provider.root_id != offer.provider.root_id)
+        {
+            return false;
+        }
+        let root = self.by_id.get(offer.provider.root_id.as_str()).filter(|_| spread);
+        let meets = |set: &BTreeSet<String>| {
+            !set.is_disjoint(&offer.aggregates)
+                || root.is_some_and(|root| !set.is_disjoint(&root.aggregates))
+        };
+        group.member_of.iter().all(meets)
+            && !meets(&group.not_member_of)
+            && offer.traits.is_disjoint(&group.forbidden)
+    }
+}
+
 /// A tree, and the providers that share with it.
 struct Tree<'a> {
+    world: &'a World<'a>,
     root: Option<&'a Offer>,
     /// Members first, then sharing ones.
     offers: Vec<&'a Offer>,
-    own: usize,
 }
 
-/// What one group takes: provider, class, amount.
-type Take<'a> = Vec<(&'a Offer, &'a str, u64)>;
+/// What one group takes: provider, class, amount. A group without resources takes a provider.
+#[derive(Clone, Default)]
+struct Take<'a> {
+    from: Vec<&'a Offer>,
+    parts: Vec<(&'a Offer, &'a str, u64)>,
+}
+
+impl<'a> Take<'a> {
+    fn and(&self, offer: &'a Offer, class: &'a str, amount: u64) -> Self {
+        let mut more = self.clone();
+        if !more.from.iter().any(|known| std::ptr::eq(*known, offer)) {
+            more.from.push(offer);
+        }
+        more.parts.push((offer, class, amount));
+        more
+    }
+
+    /// The traits may be spread over the providers that are taken from.
+    fn has_traits(&self, group: &Group) -> bool {
+        let has = |any: &BTreeSet<String>| self.from.iter().any(|o| !any.is_disjoint(&o.traits));
+        group.required.iter().all(has)
+    }
+}
 
 impl<'a> Tree<'a> {
-    fn new(members: &[&'a Offer], sharing: &[&'a Offer], root: &str) -> Self {
+    fn new(world: &'a World<'a>, root: &str) -> Self {
+        let members = world.trees.get(root).map(Vec::as_slice).unwrap_or_default();
         let mut offers = members.to_vec();
-        let own = offers.len();
-        for shared in sharing {
+        for shared in &world.sharing {
             let of_another = shared.provider.root_id != *root;
-            let reaches = members
-                .iter()
-                .any(|m| !m.aggregates.is_disjoint(&shared.aggregates));
-            if of_another && reaches {
+            let mut members = members.iter();
+            if of_another && members.any(|m| !m.aggregates.is_disjoint(&shared.aggregates)) {
                 offers.push(shared);
             }
         }
-        let root = members
-            .iter()
-            .copied()
-            .find(|offer| offer.provider.id == *root);
-        Self { root, offers, own }
+        let root = world.by_id.get(root).copied();
+        Self { world, root, offers }
     }
 
     fn ways(&self, request: &'a Request) -> Vec<Way> {
@@ -123,11 +196,7 @@ impl<'a> Tree<'a> {
         }
         let mut partial: Vec<Vec<(&'a str, Take<'a>)>> = vec![Vec::new()];
         for (suffix, group) in &request.groups {
-            let takes = if suffix.is_empty() {
-                self.spread(group)
-            } else {
-                self.on_one(group)
-            };
+            let takes = if suffix.is_empty() { self.spread(group) } else { self.on_one(group) };
             let mut next = Vec::new();
             for chosen in &partial {
                 for take in &takes {
@@ -141,10 +210,7 @@ impl<'a> Tree<'a> {
             }
             partial = next;
         }
-        partial
-            .iter()
-            .filter_map(|chosen| self.join(chosen, request))
-            .collect()
+        partial.iter().filter_map(|chosen| self.join(chosen, request)).collect()
     }
 
     fn root_suits(&self, request: &Request) -> bool {
@@ -156,115 +222,63 @@ impl<'a> Tree<'a> {
 
     /// The unnamed group: each class from any provider of the tree.
     fn spread(&self, group: &'a Group) -> Vec<Take<'a>> {
-        if !self.in_tree(group) || !self.tree_member(group) {
-            return Vec::new();
-        }
-        let suits = |offer: &&&Offer| offer.traits.is_disjoint(&group.forbidden);
-        let mut takes: Vec<Take<'a>> = vec![Vec::new()];
+        let mut takes = vec![Take::default()];
         for (class, amount) in &group.resources {
-            let from: Vec<&&Offer> = self
-                .offers
-                .iter()
-                .filter(|o| o.fits(class, *amount))
-                .filter(suits)
-                .collect();
+            let fits = |o: &&&Offer| o.fits(class, *amount) && self.world.suits(o, group, true);
+            let from: Vec<&'a Offer> = self.offers.iter().filter(fits).copied().collect();
             let mut next = Vec::new();
             for take in &takes {
-                for offer in &from {
-                    if next.len() < MOST_PER_TREE {
-                        let mut extended = take.clone();
-                        extended.push((**offer, class.as_str(), *amount));
-                        next.push(extended);
-                    }
-                }
+                let room = MOST_PER_TREE - next.len();
+                next.extend(from.iter().take(room).map(|o| take.and(o, class, *amount)));
             }
             takes = next;
         }
-        takes.retain(|take| has_traits(take, group));
+        takes.retain(|take| take.has_traits(group));
         takes
     }
 
     /// A named group: everything from one provider.
     fn on_one(&self, group: &'a Group) -> Vec<Take<'a>> {
-        if !self.in_tree(group) {
-            return Vec::new();
-        }
-        let all = |offer: &&Offer| {
-            group
-                .resources
-                .iter()
-                .all(|(class, amount)| offer.fits(class, *amount))
-                && offer.traits.is_disjoint(&group.forbidden)
-                && group
-                    .required
-                    .iter()
-                    .all(|any| !any.is_disjoint(&offer.traits))
-                && is_member(&offer.aggregates, group)
+        let suited = |o: &&&Offer| has_all(o, group) && self.world.suits(o, group, false);
+        let take = |offer: &&'a Offer| Take {
+            from: vec![*offer],
+            parts: group.resources.iter().map(|(class, n)| (*offer, class.as_str(), *n)).collect(),
         };
-        let suited = self.offers.iter().copied().filter(all);
-        suited
-            .map(|offer| {
-                let each = group.resources.iter();
-                each.map(|(class, amount)| (offer, class.as_str(), *amount))
-                    .collect()
-            })
-            .collect()
-    }
-
-    fn in_tree(&self, group: &Group) -> bool {
-        let own = &self.offers[..self.own];
-        group
-            .in_tree
-            .as_ref()
-            .is_none_or(|id| own.iter().any(|o| o.provider.id == **id))
-    }
-
-    /// For the unnamed group the aggregates of any provider of the tree count.
-    fn tree_member(&self, group: &Group) -> bool {
-        let own = &self.offers[..self.own];
-        let all: BTreeSet<String> = own.iter().flat_map(|o| o.aggregates.clone()).collect();
-        is_member(&all, group)
+        self.offers.iter().filter(suited).map(take).collect()
     }
 
     /// Adds the groups up; `None` when they break a rule between them, or no longer fit together.
     fn join(&self, chosen: &[(&str, Take<'a>)], request: &Request) -> Option<Way> {
         let mut allocations: BTreeMap<ProviderId, Resources> = BTreeMap::new();
         let mut mappings: BTreeMap<String, Vec<ProviderId>> = BTreeMap::new();
-        let mut taken: HashMap<&str, &Offer> = HashMap::new();
         for (suffix, take) in chosen {
-            let providers = mappings.entry((*suffix).to_owned()).or_default();
-            for (offer, class, amount) in take {
-                let id = &offer.provider.id;
-                *allocations
-                    .entry(id.clone())
-                    .or_default()
-                    .entry((*class).to_owned())
-                    .or_insert(0) += amount;
-                if !providers.contains(id) {
-                    providers.push(id.clone());
-                }
-                taken.insert(id.as_str(), offer);
+            let ids = take.from.iter().map(|offer| offer.provider.id.clone());
+            mappings.insert((*suffix).to_owned(), ids.collect());
+            for (offer, class, amount) in &take.parts {
+                let resources = allocations.entry(offer.provider.id.clone()).or_default();
+                *resources.entry((*class).to_owned()).or_insert(0) += amount;
             }
         }
-        let fits = allocations.iter().all(|(id, resources)| {
-            resources
-                .iter()
-                .all(|(class, amount)| taken[id.as_str()].fits(class, *amount))
+        let mut taken = allocations.iter().filter_map(|(id, resources)| {
+            self.world.by_id.get(id.as_str()).map(|offer| (*offer, resources))
         });
-        let touches_tree = taken.values().any(|offer| {
-            self.offers[..self.own]
-                .iter()
-                .any(|own| own.provider.id == offer.provider.id)
+        let fits = taken.clone().all(|(offer, resources)| {
+            resources.iter().all(|(class, amount)| offer.holds(class, *amount))
         });
+        let root = self.root.map(|root| &root.provider.id);
+        let touches_tree = taken.any(|(offer, _)| Some(&offer.provider.root_id) == root);
         let apart = !request.isolate || are_apart(&mappings);
-        let near = request
-            .same_subtree
-            .iter()
-            .all(|set| self.share_subtree(set, &mappings));
-        (fits && touches_tree && apart && near).then_some(Way {
-            allocations,
-            mappings,
-        })
+        let near = request.same_subtree.iter().all(|set| self.share_subtree(set, &mappings));
+        let nested_fits = request.nested || self.one_of_each_tree(&allocations);
+        (fits && touches_tree && apart && near && nested_fits)
+            .then_some(Way { allocations, mappings })
+    }
+
+    /// Clients that know no trees are not shown ways that need two providers of one.
+    fn one_of_each_tree(&self, allocations: &BTreeMap<ProviderId, Resources>) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut roots = allocations.keys().filter_map(|id| self.world.by_id.get(id.as_str()));
+        roots.all(|offer| seen.insert(&offer.provider.root_id))
     }
 
     /// Whether one of the groups' providers is an ancestor of all the others.
@@ -273,54 +287,34 @@ impl<'a> Tree<'a> {
         suffixes: &[String],
         mappings: &BTreeMap<String, Vec<ProviderId>>,
     ) -> bool {
-        let of_suffix = |suffix: &String| mappings.get(suffix).cloned().unwrap_or_default();
-        let providers: Vec<ProviderId> = suffixes.iter().flat_map(of_suffix).collect();
-        providers
-            .iter()
-            .any(|top| providers.iter().all(|id| self.is_below(id, top)))
+        let of_suffix = |suffix: &String| mappings.get(suffix).into_iter().flatten();
+        let providers: Vec<&ProviderId> = suffixes.iter().flat_map(of_suffix).collect();
+        providers.iter().any(|top| providers.iter().all(|id| self.is_below(id, top)))
     }
 
     fn is_below(&self, id: &ProviderId, top: &ProviderId) -> bool {
-        let mut at = Some(id.clone());
+        let mut at = Some(id);
         while let Some(current) = at {
-            if current == *top {
+            if current == top {
                 return true;
             }
-            let offer = self
-                .offers
-                .iter()
-                .find(|offer| offer.provider.id == current);
-            at = offer.and_then(|offer| offer.provider.parent_id.clone());
+            let offer = self.world.by_id.get(current.as_str());
+            at = offer.and_then(|offer| offer.provider.parent_id.as_ref());
         }
         false
     }
 }
 
-fn has_traits(take: &Take<'_>, group: &Group) -> bool {
-    let together: BTreeSet<&String> = take
-        .iter()
-        .flat_map(|(offer, _, _)| offer.traits.iter())
-        .collect();
-    group
-        .required
-        .iter()
-        .all(|any| any.iter().any(|name| together.contains(name)))
-}
-
-fn is_member(aggregates: &BTreeSet<String>, group: &Group) -> bool {
-    group
-        .member_of
-        .iter()
-        .all(|any| !any.is_disjoint(aggregates))
-        && group.not_member_of.is_disjoint(aggregates)
+/// Whether one provider has the room and the traits that a group asks for.
+fn has_all(offer: &Offer, group: &Group) -> bool {
+    group.resources.iter().all(|(class, amount)| offer.fits(class, *amount))
+        && group.required.iter().all(|any| !any.is_disjoint(&offer.traits))
 }
 
 fn are_apart(mappings: &BTreeMap<String, Vec<ProviderId>>) -> bool {
     let mut seen = BTreeSet::new();
     let named = mappings.iter().filter(|(suffix, _)| !suffix.is_empty());
-    named
-        .flat_map(|(_, providers)| providers)
-        .all(|id| seen.insert(id))
+    named.flat_map(|(_, providers)| providers).all(|id| seen.insert(id))
 }
 
 #[cfg(test)]
@@ -351,25 +345,13 @@ mod tests {
     }
 
     fn group(resources: &[(&str, u64)]) -> Group {
-        let resources = resources
-            .iter()
-            .map(|(class, n)| ((*class).to_owned(), *n))
-            .collect();
-        Group {
-            resources,
-            ..Group::default()
-        }
+        let resources = resources.iter().map(|(class, n)| ((*class).to_owned(), *n)).collect();
+        Group { resources, ..Group::default() }
     }
 
     fn request(groups: &[(&str, Group)]) -> Request {
-        let groups = groups
-            .iter()
-            .map(|(s, g)| ((*s).to_owned(), g.clone()))
-            .collect();
-        Request {
-            groups,
-            ..Request::default()
-        }
+        let groups = groups.iter().map(|(s, g)| ((*s).to_owned(), g.clone())).collect();
+        Request { groups, nested: true, ..Request::default() }
     }
 
     fn set(names: &[&str]) -> BTreeSet<String> {
@@ -380,19 +362,10 @@ mod tests {
     fn only_hosts_with_room() {
         let mut full = offer("full", "full", &[("VCPU", 4), ("MEMORY_MB", 100)]);
         full.used.insert("VCPU".into(), 4);
-        let offers = [
-            full,
-            offer("free", "free", &[("VCPU", 4), ("MEMORY_MB", 100)]),
-        ];
-        let ways = search(
-            &offers,
-            &request(&[("", group(&[("VCPU", 1), ("MEMORY_MB", 50)]))]),
-        );
+        let offers = [full, offer("free", "free", &[("VCPU", 4), ("MEMORY_MB", 100)])];
+        let ways = search(&offers, &request(&[("", group(&[("VCPU", 1), ("MEMORY_MB", 50)]))]));
         assert_eq!(ways.len(), 1);
-        assert_eq!(
-            ways[0].allocations[&stackup_core::ProviderId::from("free")]["MEMORY_MB"],
-            50
-        );
+        assert_eq!(ways[0].allocations[&stackup_core::ProviderId::from("free")]["MEMORY_MB"], 50);
     }
 
     #[test]
@@ -416,24 +389,14 @@ mod tests {
             offer("nic1", "host", &[("BW", 10)]),
             offer("nic2", "host", &[("BW", 10)]),
         ];
-        let groups = [
-            ("", group(&[("VCPU", 1)])),
-            ("_A", group(&[("BW", 6)])),
-            ("_B", group(&[("BW", 4)])),
-        ];
+        let groups =
+            [("", group(&[("VCPU", 1)])), ("_A", group(&[("BW", 6)])), ("_B", group(&[("BW", 4)]))];
         let together = request(&groups);
         assert_eq!(search(&offers, &together).len(), 4);
-        let apart = Request {
-            isolate: true,
-            ..together.clone()
-        };
+        let apart = Request { isolate: true, ..together.clone() };
         assert_eq!(search(&offers, &apart).len(), 2);
         let crowded = request(&[("_A", group(&[("BW", 6)])), ("_B", group(&[("BW", 6)]))]);
-        assert_eq!(
-            search(&offers, &crowded).len(),
-            2,
-            "6 + 6 do not fit on one"
-        );
+        assert_eq!(search(&offers, &crowded).len(), 2, "6 + 6 do not fit on one");
     }
 
     #[test]
@@ -445,46 +408,14 @@ mod tests {
         let offers = [fast, slow];
         let names = |group: Group| -> Vec<String> {
             let ways = search(&offers, &request(&[("", group)]));
-            ways.iter()
-                .flat_map(|way| way.allocations.keys().map(ToString::to_string))
-                .collect()
+            ways.iter().flat_map(|way| way.allocations.keys().map(ToString::to_string)).collect()
         };
         let cpu = group(&[("VCPU", 1)]);
-        assert_eq!(
-            names(Group {
-                required: vec![set(&["SSD", "X"])],
-                ..cpu.clone()
-            }),
-            ["fast"]
-        );
-        assert_eq!(
-            names(Group {
-                forbidden: set(&["AVX"]),
-                ..cpu.clone()
-            }),
-            ["slow"]
-        );
-        assert_eq!(
-            names(Group {
-                member_of: vec![set(&["a"])],
-                ..cpu.clone()
-            }),
-            ["fast"]
-        );
-        assert_eq!(
-            names(Group {
-                not_member_of: set(&["a"]),
-                ..cpu.clone()
-            }),
-            ["slow"]
-        );
-        assert_eq!(
-            names(Group {
-                in_tree: Some("slow".into()),
-                ..cpu
-            }),
-            ["slow"]
-        );
+        assert_eq!(names(Group { required: vec![set(&["SSD", "X"])], ..cpu.clone() }), ["fast"]);
+        assert_eq!(names(Group { forbidden: set(&["AVX"]), ..cpu.clone() }), ["slow"]);
+        assert_eq!(names(Group { member_of: vec![set(&["a"])], ..cpu.clone() }), ["fast"]);
+        assert_eq!(names(Group { not_member_of: set(&["a"]), ..cpu.clone() }), ["slow"]);
+        assert_eq!(names(Group { in_tree: Some("slow".into()), ..cpu }), ["slow"]);
     }
 
     #[test]
@@ -501,10 +432,6 @@ mod tests {
         };
         let ways = search(&offers, &asked);
         assert_eq!(ways.len(), 1);
-        assert!(
-            ways[0]
-                .allocations
-                .contains_key(&stackup_core::ProviderId::from("gpu1"))
-        );
+        assert!(ways[0].allocations.contains_key(&stackup_core::ProviderId::from("gpu1")));
     }
 }

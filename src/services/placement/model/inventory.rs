@@ -21,13 +21,13 @@ pub(crate) fn capacity(inventory: &Inventory) -> u64 {
 /// Why an amount cannot be taken; `None` when it can.
 pub(crate) fn refusal(inventory: &Inventory, used: u64, amount: u64) -> Option<&'static str> {
     if amount < inventory.min_unit {
-        return Some("less than min_unit");
+        return Some("would violate inventory constraints: less than min_unit");
     }
     if amount > inventory.max_unit {
-        return Some("more than max_unit");
+        return Some("would violate inventory constraints: more than max_unit");
     }
     if !amount.is_multiple_of(inventory.step_size.max(1)) {
-        return Some("no multiple of step_size");
+        return Some("would violate inventory constraints: no multiple of step_size");
     }
     (used + amount > capacity(inventory)).then_some("over capacity")
 }
@@ -48,9 +48,18 @@ mod tests {
         };
         assert_eq!(capacity(&inventory), 12);
         assert_eq!(refusal(&inventory, 8, 4), None);
-        assert_eq!(refusal(&inventory, 10, 4), Some("over capacity"));
-        assert_eq!(refusal(&inventory, 0, 1), Some("less than min_unit"));
-        assert_eq!(refusal(&inventory, 0, 8), Some("more than max_unit"));
-        assert_eq!(refusal(&inventory, 0, 5), Some("no multiple of step_size"));
+        assert_eq!(refusal(&inventory, 10, 4), Some("would exceed the capacity"));
+        assert_eq!(
+            refusal(&inventory, 0, 1),
+            Some("would violate inventory constraints: less than min_unit")
+        );
+        assert_eq!(
+            refusal(&inventory, 0, 8),
+            Some("would violate inventory constraints: more than max_unit")
+        );
+        assert_eq!(
+            refusal(&inventory, 0, 5),
+            Some("would violate inventory constraints: no multiple of step_size")
+        );
     }
 }

@@ -12,6 +12,8 @@ pub(crate) struct Request {
     /// `group_policy=isolate`: no two named groups on one provider.
     pub(crate) isolate: bool,
     pub(crate) limit: Option<usize>,
+    /// Whether the asker knows trees: several providers of one may be used together.
+    pub(crate) nested: bool,
     pub(crate) root_required: BTreeSet<String>,
     pub(crate) root_forbidden: BTreeSet<String>,
     /// Sets of suffixes whose providers lie in one subtree.

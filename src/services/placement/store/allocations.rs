@@ -94,17 +94,9 @@ pub(crate) fn replace(
 ) -> Result<(), StoreError> {
     tx.execute(CLEAR, &params![claim.consumer])?;
     if claim.allocations.is_empty() {
-        return tx
-            .execute(DELETE_CONSUMER, &params![claim.consumer])
-            .map(drop);
+        return tx.execute(DELETE_CONSUMER, &params![claim.consumer]).map(drop);
     }
-    let Claim {
-        consumer,
-        project_id,
-        user_id,
-        kind,
-        ..
-    } = claim;
+    let Claim { consumer, project_id, user_id, kind, .. } = claim;
     let params = params![consumer, project_id, user_id, kind, generation, now];
     tx.execute(PUT_CONSUMER, &params)?;
     for (provider, resources) in &claim.allocations {

@@ -31,9 +31,7 @@ pub(crate) fn list(
     id: &ProviderId,
 ) -> Result<BTreeMap<String, Inventory>, StoreError> {
     let rows: Vec<Row> = r.query(LIST, &params![id])?;
-    rows.iter()
-        .map(|row| Ok((row.get(0)?, inventory(row, 1)?)))
-        .collect()
+    rows.iter().map(|row| Ok((row.get(0)?, inventory(row, 1)?))).collect()
 }
 
 /// An inventory from the seven columns that begin at `at`.
@@ -54,24 +52,9 @@ pub(crate) fn put(
     class: &str,
     inventory: &Inventory,
 ) -> Result<(), StoreError> {
-    let Inventory {
-        total,
-        reserved,
-        min_unit,
-        max_unit,
-        step_size,
-        allocation_ratio,
-    } = inventory;
-    let params = params![
-        id,
-        class,
-        total,
-        reserved,
-        min_unit,
-        max_unit,
-        step_size,
-        allocation_ratio
-    ];
+    let Inventory { total, reserved, min_unit, max_unit, step_size, allocation_ratio } = inventory;
+    let params =
+        params![id, class, total, reserved, min_unit, max_unit, step_size, allocation_ratio];
     tx.execute(PUT, &params).map(drop)
 }
 

@@ -22,10 +22,7 @@ impl Kind {
 /// The custom names, oldest first, with the time each was made.
 pub(crate) fn list(r: &Reader<'_>, kind: Kind) -> Result<Vec<(String, Time)>, StoreError> {
     let table = kind.table();
-    r.query(
-        &format!("SELECT name, created_at FROM {table} ORDER BY created_at, name"),
-        &[],
-    )
+    r.query(&format!("SELECT name, created_at FROM {table} ORDER BY created_at, name"), &[])
 }
 
 pub(crate) fn has(r: &Reader<'_>, kind: Kind, name: &str) -> Result<bool, StoreError> {
@@ -59,4 +56,18 @@ pub(crate) fn trait_in_use(r: &Reader<'_>, name: &str) -> Result<bool, StoreErro
 pub(crate) fn associated(r: &Reader<'_>) -> Result<Vec<String>, StoreError> {
     let rows: Vec<(String,)> = r.query(ASSOCIATED, &[])?;
     Ok(rows.into_iter().map(|(name,)| name).collect())
+}
+
+const RENAME_CLASS: &[&str] = &[
+    "UPDATE custom_class SET name = $2 WHERE name = $1",
+    "UPDATE inventory SET resource_class = $2 WHERE resource_class = $1",
+    "UPDATE allocation SET resource_class = $2 WHERE resource_class = $1",
+];
+
+/// Gives a custom class another name, wherever it is used.
+pub(crate) fn rename_class(tx: &mut Tx<'_>, from: &str, to: &str) -> Result<(), StoreError> {
+    for sql in RENAME_CLASS {
+        tx.execute(sql, &params![from, to])?;
+    }
+    Ok(())
 }

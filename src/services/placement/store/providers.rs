@@ -42,30 +42,20 @@ pub(crate) fn insert(
 ) -> Result<(), StoreError> {
     let root = parent.map_or(id, |parent| &parent.root_id);
     let parent = parent.map(|parent| &parent.id);
-    tx.execute(INSERT, &params![id, name, parent, root, now])
-        .map(drop)
+    tx.execute(INSERT, &params![id, name, parent, root, now]).map(drop)
 }
 
 pub(crate) fn get(r: &Reader<'_>, id: &str) -> Result<Option<Provider>, StoreError> {
-    r.first(
-        &format!("SELECT {COLUMNS} FROM provider WHERE id = $1"),
-        &params![id],
-    )
+    r.first(&format!("SELECT {COLUMNS} FROM provider WHERE id = $1"), &params![id])
 }
 
 pub(crate) fn by_name(r: &Reader<'_>, name: &str) -> Result<Option<Provider>, StoreError> {
-    r.first(
-        &format!("SELECT {COLUMNS} FROM provider WHERE name = $1"),
-        &params![name],
-    )
+    r.first(&format!("SELECT {COLUMNS} FROM provider WHERE name = $1"), &params![name])
 }
 
 /// All of them, oldest first.
 pub(crate) fn all(r: &Reader<'_>) -> Result<Vec<Provider>, StoreError> {
-    r.query(
-        &format!("SELECT {COLUMNS} FROM provider ORDER BY created_at, id"),
-        &[],
-    )
+    r.query(&format!("SELECT {COLUMNS} FROM provider ORDER BY created_at, id"), &[])
 }
 
 pub(crate) fn update(
@@ -75,8 +65,7 @@ pub(crate) fn update(
     parent: Option<&ProviderId>,
     now: Time,
 ) -> Result<(), StoreError> {
-    tx.execute(UPDATE, &params![id, name, parent, now])
-        .map(drop)
+    tx.execute(UPDATE, &params![id, name, parent, now]).map(drop)
 }
 
 /// Gives a provider another root: after its tree was moved.

@@ -35,9 +35,7 @@ pub(crate) fn offers(r: &Reader<'_>) -> Result<Vec<Offer>, StoreError> {
     let rows: Vec<Row> = r.query(INVENTORIES, &[])?;
     for row in &rows {
         if let Some(&at) = index.get(&row.get::<String>(0)?) {
-            offers[at]
-                .inventories
-                .insert(row.get(1)?, inventories::inventory(row, 2)?);
+            offers[at].inventories.insert(row.get(1)?, inventories::inventory(row, 2)?);
         }
     }
     for (provider, class, used) in r.query::<(String, String, u64)>(USED, &[])? {
