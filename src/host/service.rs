@@ -190,8 +190,9 @@ fn serving(paths: &Paths) -> Option<ProcessId> {
 /// Found by their arguments, so that a lost pid file loses nothing.
 fn running(paths: &Paths, verb: &str) -> Vec<ProcessId> {
     let state_dir = paths.state_dir.to_string_lossy().into_owned();
+    let tail = ["--state-dir", &state_dir, verb];
     stackup_system::process::find(|args| {
-        args.len() == 4 && args[1] == "--state-dir" && args[2] == state_dir && args[3] == verb
+        args.len() > tail.len() && args[args.len() - tail.len()..] == tail
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use stackup_flow::step::Description;
 use stackup_flow::{Receipt, State, Step, StepError};
 use stackup_profile::ByteSize;
@@ -28,6 +28,9 @@ pub enum Backing {
     Loop { file: PathBuf, size: ByteSize },
     Device { device: PathBuf },
 }
+
+/// LVM makes them when a group changes, whatever it is told.
+const DIRS: [&str; 2] = ["/etc/lvm/archive", "/etc/lvm/backup"];
 
 /// LVM would keep a copy of each change in /etc/lvm.
 const QUIET: [&str; 2] = ["--config", "backup{backup=0 archive=0}"];
@@ -64,10 +67,12 @@ impl Step<()> for VolumeGroup {
     }
 
     async fn prior(&self, _: &()) -> Result<Receipt, StepError> {
-        let Backing::Device { device } = &self.backing else { return Ok(json!({})) };
+        let dirs: Vec<&str> = DIRS.into_iter().filter(|dir| !Path::new(dir).exists()).collect();
+        let prior = json!({ "dirs": dirs });
+        let Backing::Device { device } = &self.backing else { return Ok(prior) };
         let signatures = Program::new("wipefs").arg("-n").arg(device).run().await.map_err(ran)?;
         if signatures.stdout.trim().is_empty() {
-            return Ok(json!({}));
+            return Ok(prior);
         }
         Err(StepError::new(format!("{} is not empty", device.display()))
             .id("STK-VOL-002")
@@ -90,8 +95,12 @@ impl Step<()> for VolumeGroup {
         Ok(json!({ "device": device }))
     }
 
-    async fn revert(&self, _: &(), _: &Receipt) -> Result<(), StepError> {
+    async fn revert(&self, _: &(), receipt: &Receipt) -> Result<(), StepError> {
         remove(&self.name).await?;
+        for dir in receipt["dirs"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            // Only when nobody else's copies are in it.
+            drop(fs::remove_dir(dir));
+        }
         match &self.backing {
             Backing::Loop { file, .. } => {
                 for device in attached(file).await? {
@@ -116,7 +125,7 @@ pub(crate) async fn remove(name: &str) -> Result<(), StepError> {
     if ours {
         lvm("vgremove", &["-y", "-ff", name]).await?;
     }
-    for dir in ["/etc/lvm/archive", "/etc/lvm/backup"] {
+    for dir in DIRS {
         let Ok(entries) = fs::read_dir(dir) else { continue };
         for entry in entries.filter_map(Result::ok) {
             let file = entry.file_name();
@@ -167,9 +176,10 @@ pub(crate) async fn attached(file: &Path) -> Result<Vec<String>, StepError> {
 /// Detaches and waits: the kernel may still be busy with the last reader.
 pub(crate) async fn detach(device: &str) -> Result<(), StepError> {
     Program::new("losetup").args(["-d", device]).run().await.map_err(ran)?;
+    let name = device.trim_start_matches("/dev/");
+    let bound = Path::new("/sys/block").join(name).join("loop/backing_file");
     for _ in 0..50 {
-        let list = Program::new("losetup").args(["-n", "-O", "NAME", device]);
-        if list.status().await.map_err(ran)?.code != 0 {
+        if !bound.exists() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
