@@ -51,6 +51,8 @@ pub struct Caller {
     pub application_credential_id: Option<String>,
     /// False for a restricted application credential: it may not make others.
     pub unrestricted: bool,
+    /// The trust by which another user's roles are used, if one is.
+    pub trust_id: Option<String>,
 }
 
 /// A domain, by id and name.
@@ -102,6 +104,7 @@ impl Ctx {
                 methods: Vec::new(),
                 application_credential_id: None,
                 unrestricted: true,
+                trust_id: None,
             }),
         }
     }

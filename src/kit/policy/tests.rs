@@ -33,6 +33,7 @@ fn caller(scope: Scope, roles: &[&str]) -> Caller {
         methods: Vec::new(),
         application_credential_id: None,
         unrestricted: true,
+        trust_id: None,
     }
 }
 

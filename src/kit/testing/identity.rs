@@ -79,5 +79,6 @@ pub fn caller(token: &str) -> Option<Caller> {
         methods: vec!["password".to_owned()],
         application_credential_id: None,
         unrestricted: true,
+        trust_id: None,
     })
 }

@@ -5,7 +5,7 @@
 //!
 //! *Resources.* Domains and projects (one tree), users with passwords, groups, roles (implied,
 //! domain-specific), assignments (inherited too), regions, services, endpoints, credentials, EC2
-//! keys, application credentials with access rules, policies, limits. None has states; what makes a
+//! keys, application credentials with access rules, trusts, policies, limits. None has states; what makes a
 //! token good is checked against the rows whenever something changed, so a revocation is seen by the
 //! next request.
 //!
@@ -15,7 +15,7 @@
 //!
 //! *Upstream.* openstack/keystone: `keystone/api`, `keystone/{identity,assignment,resource,token}`.
 //!
-//! *Not yet.* Trusts, OAuth, federation, domain configuration, endpoint groups and policy
+//! *Not yet.* OAuth, federation, domain configuration, endpoint groups and policy
 //! associations answer 404; receipts of multi-factor logins are not issued.
 
 mod api;
@@ -34,12 +34,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use axum::Router;
+use axum::extract::Request;
 use stackup_contracts::Hub;
 use stackup_core::{SharedClock, Time};
 use stackup_flow::{Bus, Hint};
 use stackup_policy::{Policy, Rule};
 use stackup_store::{Db, Reader, StoreConfig, Tx};
 use stackup_web::{Api, BootError, Depth, RouteInfo, Service, Task, dialects};
+use tower::ServiceExt;
 
 pub use config::{CatalogEntry, Compliance, Config};
 
@@ -129,6 +131,22 @@ impl Keystone {
     }
 }
 
+fn without_trailing_slash(mut request: Request) -> Request {
+    let uri = request.uri();
+    let path = uri.path().trim_end_matches('/');
+    if path.is_empty() || path.len() == uri.path().len() {
+        return request;
+    }
+    let bare = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(bare) = bare.parse() {
+        *request.uri_mut() = bare;
+    }
+    request
+}
+
 #[async_trait]
 impl Service for Keystone {
     fn codename(&self) -> &'static str {
@@ -148,7 +166,9 @@ impl Service for Keystone {
             hub: self.hub.clone(),
             denied: error::denied,
         };
-        api.router(&self, api::routes())
+        let inner = api.router(&self, api::routes());
+        // Keystone takes `/v3/users/` for `/v3/users`, and some clients write it so.
+        Router::new().fallback_service(inner.map_request(without_trailing_slash))
     }
 
     fn routes(&self) -> Vec<RouteInfo> {

@@ -84,6 +84,8 @@ const TOKEN_CHECKER: &str =
     "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject";
 const TOKEN_READER: &str = "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or \
      rule:token_subject";
+const TRUST_READER: &str = "(rule:admin_required) or (role:reader and system_scope:all or \
+     user_id:%(target.trust.trustor_user_id)s or user_id:%(target.trust.trustee_user_id)s)";
 const USER_READER: &str = "(rule:admin_required) or (role:reader and system_scope:all) or (role:reader and \
      token.domain.id:%(target.user.domain_id)s) or user_id:%(target.user.id)s";
 const USER_MANAGER: &str =
@@ -217,6 +219,26 @@ pub(crate) const RULES: &[Rule] = &[
     rule("identity:check_token", TOKEN_CHECKER, SDP),
     rule("identity:validate_token", TOKEN_READER, SDP),
     rule("identity:revoke_token", "rule:admin_required or rule:token_subject", SDP),
+    rule("identity:create_trust", "user_id:%(target.trust.trustor_user_id)s", P),
+    rule("identity:list_trusts", ADMIN_OR_SYSTEM_READER, SP),
+    rule(
+        "identity:list_trusts_for_trustor",
+        "(rule:admin_required) or (role:reader and system_scope:all or user_id:%(target.trust.trustor_user_id)s)",
+        SP,
+    ),
+    rule(
+        "identity:list_trusts_for_trustee",
+        "(rule:admin_required) or (role:reader and system_scope:all or user_id:%(target.trust.trustee_user_id)s)",
+        SP,
+    ),
+    rule("identity:list_roles_for_trust", TRUST_READER, SP),
+    rule("identity:get_role_for_trust", TRUST_READER, SP),
+    rule(
+        "identity:delete_trust",
+        "rule:admin_required or user_id:%(target.trust.trustor_user_id)s",
+        SP,
+    ),
+    rule("identity:get_trust", TRUST_READER, SP),
     rule("identity:get_user", USER_READER, SDP),
     rule("identity:list_users", LIST_IN_DOMAIN, SDP),
     rule("identity:create_user", USER_MANAGER, SDP),

@@ -244,6 +244,14 @@ pub(super) async fn token_view(
         let services = keystone.catalog().await?;
         view["catalog"] = catalog_view(&services, base_url, &token.user.id, project);
     }
+    if let Some(trust) = &token.trust {
+        view["OS-TRUST:trust"] = json!({
+            "id": trust.id,
+            "impersonation": trust.impersonation,
+            "trustee_user": {"id": trust.trustee_user_id},
+            "trustor_user": {"id": trust.trustor_user_id},
+        });
+    }
     if let Some(credential) = &token.application_credential {
         view["application_credential"] = json!({
             "id": credential.id,

@@ -141,6 +141,31 @@ impl Fields {
         }
     }
 
+    /// A JSON boolean or null.
+    pub(crate) fn nullable_flag(&mut self, key: &str) -> Result<Option<bool>, Error> {
+        match self.take(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => {
+                Err(self.wrong(key, &format!("{other} is not of type 'boolean', 'null'")))
+            }
+        }
+    }
+
+    /// A whole number of at least `least`, or null.
+    pub(crate) fn count(&mut self, key: &str, least: i64) -> Result<Option<i64>, Error> {
+        match self.take(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_i64() {
+                Some(number) if number >= least => Ok(Some(number)),
+                Some(number) => {
+                    Err(self.wrong(key, &format!("{number} is less than the minimum of {least}")))
+                }
+                None => Err(self.wrong(key, &format!("{value} is not of type 'integer', 'null'"))),
+            },
+        }
+    }
+
     /// A whole number within the bounds of a limit.
     pub(crate) fn limit(&mut self, key: &str) -> Result<Option<i64>, Error> {
         match self.take(key) {

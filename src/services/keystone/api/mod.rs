@@ -18,6 +18,7 @@ mod list;
 mod policies;
 mod projects;
 mod roles;
+mod trusts;
 mod users;
 mod versions;
 
@@ -43,7 +44,6 @@ fn entry() -> Vec<Route<Keystone>> {
     vec![
         get("/", Open, versions::list),
         get("/v3", Open, versions::show),
-        get("/v3/", Open, versions::show),
         post("/v3/auth/tokens", Open, auth::issue),
         get("/v3/auth/tokens", Token, auth::show),
         head("/v3/auth/tokens", Token, auth::check),
@@ -166,11 +166,17 @@ fn places() -> Vec<Route<Keystone>> {
     ]
 }
 
-/// Credentials of all kinds.
+/// Credentials of all kinds, and trusts.
 fn secrets() -> Vec<Route<Keystone>> {
     const OF_USER: &str = "/v3/users/{id}/application_credentials";
     const ONE: &str = "/v3/users/{id}/application_credentials/{credential_id}";
     vec![
+        get("/v3/OS-TRUST/trusts", Token, trusts::list),
+        post("/v3/OS-TRUST/trusts", Token, trusts::create),
+        get("/v3/OS-TRUST/trusts/{id}", Token, trusts::show),
+        delete("/v3/OS-TRUST/trusts/{id}", Token, trusts::delete),
+        get("/v3/OS-TRUST/trusts/{id}/roles", Token, trusts::list_roles),
+        get("/v3/OS-TRUST/trusts/{id}/roles/{role_id}", Token, trusts::show_role),
         get("/v3/credentials", Token, credentials::list),
         post("/v3/credentials", Token, credentials::create),
         get("/v3/credentials/{id}", Token, credentials::show),

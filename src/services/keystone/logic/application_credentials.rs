@@ -48,6 +48,7 @@ impl Keystone {
         let found = self.read(move |r| Ok(store::get(r, &wanted)?)).await?;
         let owner = found.as_ref().map_or(user_id, |found| &*found.user_id);
         self.allow(cx, rule, &Target::new().with("user_id", owner))?;
+        not_by_trust(cx)?;
         let found = found.ok_or_else(|| Error::not_found("Application Credential", id))?;
         let roles = self.roles_by_id(found.role_ids.clone()).await?;
         Ok((found, roles))
@@ -61,6 +62,7 @@ impl Keystone {
     ) -> Result<Vec<(ApplicationCredential, Vec<Role>)>, Error> {
         let owner = Target::new().with("user_id", user_id);
         self.allow(cx, "identity:list_application_credentials", &owner)?;
+        not_by_trust(cx)?;
         let condition = condition.eq("user_id", user_id);
         let found = self.read(move |r| Ok(store::list(r, &condition)?)).await?;
         let mut all = Vec::new();
@@ -81,6 +83,7 @@ impl Keystone {
     ) -> Result<(ApplicationCredential, Vec<Role>, String), Error> {
         let owner = Target::new().with("user_id", user_id);
         self.allow(cx, "identity:create_application_credential", &owner)?;
+        not_by_trust(cx)?;
         check_unrestricted(cx)?;
         let Scope::Project { id: project, .. } = &cx.caller.scope else {
             return Err(Error::invalid(
@@ -242,6 +245,16 @@ fn insert(
     let conflict = Error::duplicate("application_credential", details);
     store::insert(tx, &credential).map_err(conflict)?;
     Ok(credential)
+}
+
+/// What a trust's token made would outlive the trust.
+fn not_by_trust(cx: &Ctx) -> Result<(), Error> {
+    if cx.caller.trust_id.is_none() {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "Cannot manage application credentials with a token issued via delegation.".to_owned(),
+    ))
 }
 
 fn unassigned(name: &RoleName) -> Error {

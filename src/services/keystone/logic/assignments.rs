@@ -201,6 +201,9 @@ fn effects(r: &Reader<'_>, direct: Effective) -> Result<Vec<Effective>, Error> {
     let mut given = vec![(None, source.role_id.clone())];
     let implied: Implications = roles::implications(r)?;
     given.extend(implied.of(&source.role_id).into_iter().map(|(prior, role)| (Some(prior), role)));
+    // A domain's role never reaches a token; what it implies does.
+    let global = roles::list(r, &Where::new().raw("domain_id IS NULL"))?;
+    given.retain(|(_, id)| global.iter().any(|role| role.id == *id));
     let mut all = Vec::new();
     for actor_id in &actors {
         for (target_kind, target_id) in &places {

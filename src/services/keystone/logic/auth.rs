@@ -13,7 +13,7 @@ use crate::model::application_credential::ApplicationCredential;
 use crate::model::credential::TOTP;
 use crate::model::token::{Method, Payload, ScopeIds, Token};
 use crate::model::user::User;
-use crate::store::{Where, application_credentials, credentials, projects, users};
+use crate::store::{Where, application_credentials, credentials, projects, trusts, users};
 
 /// A user, by id, or by name and domain.
 #[derive(Debug, Clone, Default, serde::Deserialize)]
@@ -93,8 +93,35 @@ impl Keystone {
         }
         let proved = proved.ok_or(Error::Unauthorized("no method was given"))?;
         require_methods(&proved)?;
+        if let Some(ScopeRequest::Trust(id)) = scope {
+            return self.issue_by_trust(proved, &id).await;
+        }
         let scope = self.scope_for(&proved, scope).await?;
         self.issue(self.payload(proved, scope)).await
+    }
+
+    /// A token of what a trust lends to its trustee.
+    async fn issue_by_trust(&self, proved: Proved, id: &str) -> Result<(String, Token), Error> {
+        if proved.application_credential.is_some() {
+            return Err(Error::Unauthorized("an application credential uses no trusts"));
+        }
+        let (wanted, now) = (id.to_owned(), self.now());
+        let trust = self.read(move |r| Ok(trusts::get(r, &wanted)?)).await?;
+        let trust = trust.filter(|trust| trust.is_open(now));
+        let trust = trust.ok_or(Error::Unauthorized("no such trust"))?;
+        if trust.trustee_user_id != proved.user.id {
+            return Err(Error::Forbidden("User is not a trustee.".to_owned()));
+        }
+        let scope = trust.project_id.clone().map_or(ScopeIds::Unscoped, ScopeIds::Project);
+        let mut payload = self.payload(proved, scope);
+        payload.user_id = trust.token_user().to_string();
+        payload.trust_id = Some(trust.id.clone());
+        if let Some(at) = trust.expires_at {
+            payload.expires_at = payload.expires_at.min(at);
+        }
+        let issued = self.issue(payload).await?;
+        self.use_trust(&trust).await?;
+        Ok(issued)
     }
 
     async fn prove(&self, proof: Proof) -> Result<Proved, Error> {
@@ -189,9 +216,15 @@ impl Keystone {
     }
 
     async fn check_token(&self, text: &str) -> Result<Proved, Error> {
-        let found = self.validate(text).await?;
-        let found = found.ok_or(Error::Unauthorized("the token shown is not valid"))?;
+        let found = self.validate(text).await?.ok_or_else(super::tokens::invalid)?;
         let token = &found.token;
+        if token.trust.is_some() {
+            return Err(Error::Denied(
+                "Using trust-scoped token to create another token. Create a new trust-scoped token \
+                 instead"
+                    .to_owned(),
+            ));
+        }
         let mut proved = Proved::by(token.user.clone(), Method::Token);
         proved.methods.extend(token.payload.methods.iter().filter(|m| **m != Method::Token));
         proved.expires_at = Some(token.payload.expires_at);
@@ -295,6 +328,7 @@ impl Keystone {
             expires_at: proved.expires_at.map_or(full, |at| at.min(full)),
             audit_ids,
             application_credential_id: proved.application_credential.map(|found| found.id),
+            trust_id: None,
         }
     }
 }

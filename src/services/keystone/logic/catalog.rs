@@ -203,7 +203,7 @@ impl Keystone {
         };
         check_url(cx, &endpoint)?;
         self.write(move |tx| {
-            check_references(tx, &endpoint, true)?;
+            check_references(tx, &endpoint)?;
             catalog::insert_endpoint(tx, &endpoint)?;
             Ok(endpoint.clone())
         })
@@ -231,7 +231,7 @@ impl Keystone {
         endpoint.enabled = fields.enabled.unwrap_or(endpoint.enabled);
         overlay(&mut endpoint.extra, fields.extra);
         self.write(move |tx| {
-            check_references(tx, &endpoint, false)?;
+            check_references(tx, &endpoint)?;
             catalog::update_endpoint(tx, &endpoint)?;
             Ok(endpoint.clone())
         })
@@ -284,9 +284,9 @@ fn delete_branch(tx: &mut Tx<'_>, id: &str) -> Result<(), StoreError> {
     catalog::delete_region(tx, id).map(drop)
 }
 
-/// A service or a region that is not there is the request's fault. A region named in a new endpoint
-/// is made, as upstream does.
-fn check_references(tx: &mut Tx<'_>, endpoint: &Endpoint, new: bool) -> Result<(), Error> {
+/// A service that is not there is the request's fault. A region that is not there is made, as
+/// upstream does.
+fn check_references(tx: &mut Tx<'_>, endpoint: &Endpoint) -> Result<(), Error> {
     let wrong = |error: Error| Error::invalid(error.to_string());
     find_service(tx, &endpoint.service_id).map_err(wrong)?;
     let Some(id) = &endpoint.region_id else {
@@ -294,7 +294,7 @@ fn check_references(tx: &mut Tx<'_>, endpoint: &Endpoint, new: bool) -> Result<(
     };
     match catalog::region(tx, id)? {
         Some(_) => Ok(()),
-        None if new => {
+        None => {
             let region = Region {
                 id: id.clone(),
                 parent_id: None,
@@ -303,7 +303,6 @@ fn check_references(tx: &mut Tx<'_>, endpoint: &Endpoint, new: bool) -> Result<(
             };
             Ok(catalog::insert_region(tx, &region)?)
         }
-        None => Err(wrong(Error::not_found("region", id))),
     }
 }
 

@@ -108,10 +108,8 @@ impl Keystone {
             if project_id.is_none() {
                 return Err(Error::Expecting { attribute: "project_id", target: "credential" });
             }
-            if let Some(credential) = &cx.caller.application_credential_id {
-                parsed["app_cred_id"] = json!(credential);
-                blob = parsed.to_string();
-            }
+            bind(cx, &mut parsed);
+            blob = parsed.to_string();
         }
         let credential = Credential {
             id,
@@ -195,9 +193,7 @@ impl Keystone {
         check_unrestricted(cx)?;
         let access = ids::hex();
         let mut blob = json!({"access": access, "secret": ids::hex(), "trust_id": null});
-        if let Some(credential) = &cx.caller.application_credential_id {
-            blob["app_cred_id"] = json!(credential);
-        }
+        bind(cx, &mut blob);
         let credential = Credential {
             id: ec2_id(&access),
             user_id: user_id.into(),
@@ -228,11 +224,14 @@ impl Keystone {
         access: &str,
     ) -> Result<Credential, Error> {
         let id = ec2_id(access);
-        let found = self.find_credential(&id).await?;
-        self.allow(cx, rule, &target(found.as_ref().map(|found| &*found.user_id)))?;
-        self.known_user(user_id).await?;
-        let found = found.filter(|found| found.kind == EC2 && found.user_id == user_id);
+        // upstream: one that is not there is 404 before the rule is asked.
+        let found = self.find_credential(&id).await?.filter(|found| found.kind == EC2);
         let found = found.ok_or_else(|| Error::not_found("credential", access))?;
+        self.allow(cx, rule, &target(Some(&found.user_id)))?;
+        self.known_user(user_id).await?;
+        if found.user_id != user_id {
+            return Err(Error::not_found("credential", access));
+        }
         check_delegation(cx, found.project_id.as_deref())?;
         Ok(found)
     }
@@ -245,10 +244,11 @@ impl Keystone {
     }
 }
 
-/// A token of an application credential touches only what is its project's.
+/// A delegated token touches only what is its project's.
 fn check_delegation(cx: &Ctx, project_id: Option<&str>) -> Result<(), Error> {
     let own = cx.project_id().map(|id| &**id);
-    if cx.caller.application_credential_id.is_none() || project_id == own {
+    let delegated = cx.caller.application_credential_id.is_some() || cx.caller.trust_id.is_some();
+    if !delegated || project_id == own {
         return Ok(());
     }
     Err(Error::Denied(
@@ -266,6 +266,16 @@ pub(crate) fn check_unrestricted(cx: &Ctx) -> Result<(), Error> {
          credentials."
             .to_owned(),
     ))
+}
+
+/// What is made with a delegated token is worth no more than it.
+fn bind(cx: &Ctx, blob: &mut Value) {
+    if let Some(id) = &cx.caller.application_credential_id {
+        blob["app_cred_id"] = json!(id);
+    }
+    if let Some(id) = &cx.caller.trust_id {
+        blob["trust_id"] = json!(id);
+    }
 }
 
 fn ec2_blob(text: &str) -> Result<Value, Error> {

@@ -60,6 +60,7 @@ impl Keystone {
             expires_at: now + lifetime,
             audit_ids: vec![audit_id()],
             application_credential_id: blob["app_cred_id"].as_str().map(str::to_owned),
+            trust_id: blob["trust_id"].as_str().map(str::to_owned),
         };
         Ok(self.issue(payload).await?.1)
     }

@@ -18,6 +18,7 @@ pub(crate) mod projects;
 pub(crate) mod roles;
 pub(crate) mod scope;
 pub(crate) mod tokens;
+pub(crate) mod trusts;
 pub(crate) mod users;
 
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! What a token is asked for, and whether its user has it.
 
 use serde_json::Value;
-use stackup_core::{DomainRef, Scope};
+use stackup_core::{DomainRef, Scope, Time};
 use stackup_store::Reader;
 
 use crate::error::Error;
@@ -35,6 +35,8 @@ pub(crate) enum ScopeRequest {
     Project(ProjectName),
     Domain(DomainName),
     System,
+    /// A trust, by its id.
+    Trust(String),
 }
 
 impl ScopeRequest {
@@ -47,7 +49,7 @@ impl ScopeRequest {
             attribute: "system, project, domain, OS-TRUST:trust or unscoped",
             target: "scope",
         };
-        let keys = ["unscoped", "project", "domain", "system"];
+        let keys = ["unscoped", "project", "domain", "system", "OS-TRUST:trust"];
         let mut given = keys.iter().filter(|key| value.get(**key).is_some());
         let (Some(key), None) = (given.next(), given.next()) else {
             return Err(wrong);
@@ -58,6 +60,12 @@ impl ScopeRequest {
             "project" => Self::Project(serde_json::from_value(inner).map_err(bad)?),
             "domain" => Self::Domain(serde_json::from_value(inner).map_err(bad)?),
             "system" => Self::System,
+            "OS-TRUST:trust" => Self::Trust(
+                inner["id"]
+                    .as_str()
+                    .map(str::to_owned)
+                    .ok_or(Error::Expecting { attribute: "trust_id", target: "trust" })?,
+            ),
             _ => Self::Unscoped,
         })
     }
@@ -104,28 +112,43 @@ pub(crate) fn resolve(r: &Reader<'_>, request: &ScopeRequest) -> Result<ScopeIds
         ScopeRequest::System => ScopeIds::System,
         ScopeRequest::Project(name) => ScopeIds::Project(project(r, name)?.id),
         ScopeRequest::Domain(name) => ScopeIds::Domain(domain(r, name)?.id.to_string()),
+        ScopeRequest::Trust(_) => return Err(Error::Unauthorized("a trust is no scope here")),
     })
 }
 
-/// A scope as it stands, with the roles that a user has in it. `issued_at` is the age of the token:
-/// what was disabled since does not come back. None when the scope is gone, off, or without roles.
+/// A scope as it stands, with the roles that a user has in it. None when the scope is gone, off, or
+/// without roles.
 pub(crate) fn open(
     r: &Reader<'_>,
     user_id: &str,
     ids: &ScopeIds,
-    issued_at: stackup_core::Time,
+    issued_at: Time,
 ) -> Result<Option<(Scope, Vec<RoleRef>)>, Error> {
+    let Some((scope, place)) = look(r, ids, issued_at)? else {
+        return Ok(None);
+    };
+    let Some(place) = place else {
+        return Ok(Some((scope, Vec::new())));
+    };
+    let roles = assignments::roles_in(r, user_id, &place)?;
+    Ok((!roles.is_empty()).then_some((scope, roles)))
+}
+
+/// A scope as it stands. `issued_at` is the age of the token: what was disabled since does not come
+/// back. None when the scope is gone or off.
+pub(crate) fn look(
+    r: &Reader<'_>,
+    ids: &ScopeIds,
+    issued_at: Time,
+) -> Result<Option<(Scope, Option<Place>)>, Error> {
     let usable = |p: &Project| p.enabled && p.revoked_before.is_none_or(|at| issued_at > at);
-    let (scope, place) = match ids {
-        ScopeIds::Unscoped => return Ok(Some((Scope::Unscoped, Vec::new()))),
-        ScopeIds::System => (Scope::System, Place::System),
-        ScopeIds::Domain(id) => match projects::domain(r, id)?.filter(usable) {
-            Some(domain) => {
-                let domain = domain.as_domain();
-                (Scope::Domain(domain.clone()), Place::Domain(domain.id))
-            }
-            None => return Ok(None),
-        },
+    Ok(match ids {
+        ScopeIds::Unscoped => Some((Scope::Unscoped, None)),
+        ScopeIds::System => Some((Scope::System, Some(Place::System))),
+        ScopeIds::Domain(id) => projects::domain(r, id)?.filter(usable).map(|domain| {
+            let domain = domain.as_domain();
+            (Scope::Domain(domain.clone()), Some(Place::Domain(domain.id)))
+        }),
         ScopeIds::Project(id) => {
             let Some(project) = projects::get(r, id)?.filter(usable) else {
                 return Ok(None);
@@ -135,11 +158,9 @@ pub(crate) fn open(
                 return Ok(None);
             };
             let place = assignments::place(r, &project)?;
-            (project_scope(project, domain.as_domain()), place)
+            Some((project_scope(project, domain.as_domain()), Some(place)))
         }
-    };
-    let roles = assignments::roles_in(r, user_id, &place)?;
-    Ok((!roles.is_empty()).then_some((scope, roles)))
+    })
 }
 
 fn project_scope(project: Project, domain: DomainRef) -> Scope {

@@ -16,7 +16,7 @@ use stackup_core::{Caller, Ctx, Time};
 use stackup_policy::Target;
 use stackup_store::Reader;
 
-use super::scope;
+use super::{scope, trusts};
 use crate::Keystone;
 use crate::error::Error;
 use crate::model::token::{ApplicationCredentialRef, Payload, ScopeIds, Token};
@@ -94,12 +94,11 @@ impl Keystone {
         text: Option<&str>,
     ) -> Result<Arc<Validated>, Error> {
         let missing = || Error::Missing("No token in the request".to_owned());
-        let found = self.validate(text.ok_or_else(missing)?).await?;
-        let owner = found.as_ref().map_or("", |v| v.token.user.id.as_str());
-        let target = Target::new().with("target.token.user_id", owner);
+        // upstream: a token that is not good is 404 before the rule is asked.
+        let found = self.validate(text.ok_or_else(missing)?).await?.ok_or_else(invalid)?;
+        let target = Target::new().with("target.token.user_id", &*found.token.user.id);
         self.allow(cx, rule, &target)?;
-        // The token itself must not reach a log.
-        found.ok_or_else(|| Error::Missing("Failed to validate token".to_owned()))
+        Ok(found)
     }
 
     /// Ends one token; others of its user live on.
@@ -110,6 +109,11 @@ impl Keystone {
         let expires_at = payload.expires_at;
         self.write(move |tx| Ok(tokens::revoke(tx, &audit_id, expires_at)?)).await
     }
+}
+
+/// A token that is not good. It is not shown: it must not reach a log.
+pub(crate) fn invalid() -> Error {
+    Error::Missing("Failed to validate token".to_owned())
 }
 
 /// What a payload stands for now.
@@ -131,9 +135,29 @@ fn load(r: &Reader<'_>, payload: Payload, now: Time) -> Result<Option<Token>, Er
     {
         return Ok(None);
     }
-    let Some((scope, mut roles)) = scope::open(r, &user.id, &payload.scope, issued_at)? else {
+    let opened = match &payload.trust_id {
+        None => scope::open(r, &user.id, &payload.scope, issued_at)?,
+        Some(_) => scope::look(r, &payload.scope, issued_at)?.map(|(scope, _)| (scope, Vec::new())),
+    };
+    let Some((scope, mut roles)) = opened else {
         return Ok(None);
     };
+    let mut trust = None;
+    if let Some(id) = &payload.trust_id {
+        let Some((found, lent)) = trusts::lent(r, id, now)? else {
+            return Ok(None);
+        };
+        let own = match &payload.scope {
+            ScopeIds::Project(project) => found.project_id.as_ref() == Some(project),
+            ScopeIds::Unscoped => found.project_id.is_none(),
+            ScopeIds::Domain(_) | ScopeIds::System => false,
+        };
+        if !own || *found.token_user() != user.id {
+            return Ok(None);
+        }
+        roles = lent;
+        trust = Some(found);
+    }
     let mut credential = None;
     if let Some(id) = payload.application_credential_id.clone() {
         let Some((found, allowed)) = delegated(r, &id, &payload, now)? else {
@@ -152,6 +176,7 @@ fn load(r: &Reader<'_>, payload: Payload, now: Time) -> Result<Option<Token>, Er
         scope,
         roles,
         application_credential: credential,
+        trust,
     }))
 }
 

@@ -165,6 +165,28 @@ CREATE TABLE application_credential_access_rules (
     PRIMARY KEY (application_credential_id, access_rule_id)
 ) STRICT;
 
+-- A trustor lends roles on a project to a trustee. remaining_uses counts down; null is no end.
+CREATE TABLE trusts (
+    id                   TEXT PRIMARY KEY,
+    trustor_user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    trustee_user_id      TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    project_id           TEXT REFERENCES projects (id) ON DELETE CASCADE,
+    impersonation        INTEGER NOT NULL,
+    expires_at           TEXT,
+    remaining_uses       INTEGER,
+    redelegated_trust_id TEXT REFERENCES trusts (id) ON DELETE CASCADE,
+    redelegation_count   INTEGER NOT NULL,
+    extra                TEXT NOT NULL
+) STRICT;
+CREATE INDEX trusts_trustor ON trusts (trustor_user_id);
+CREATE INDEX trusts_trustee ON trusts (trustee_user_id);
+
+CREATE TABLE trust_roles (
+    trust_id TEXT NOT NULL REFERENCES trusts (id) ON DELETE CASCADE,
+    role_id  TEXT NOT NULL REFERENCES roles (id) ON DELETE CASCADE,
+    PRIMARY KEY (trust_id, role_id)
+) STRICT;
+
 CREATE TABLE policies (
     id    TEXT PRIMARY KEY,
     type  TEXT NOT NULL,

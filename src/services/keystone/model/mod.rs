@@ -11,6 +11,7 @@ pub(crate) mod policy;
 pub(crate) mod project;
 pub(crate) mod role;
 pub(crate) mod token;
+pub(crate) mod trust;
 pub(crate) mod user;
 
 /// A JSON object: what users add to a resource, and its options.

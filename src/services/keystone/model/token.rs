@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use stackup_core::{Caller, DomainRef, ProjectId, Scope, Time};
 
 use super::role::RoleRef;
+use super::trust::Trust;
 use super::user::User;
 
 stackup_core::wire_enum! {
@@ -41,6 +42,7 @@ pub(crate) struct Payload {
     /// The token's own, then that of the one it was made from.
     pub(crate) audit_ids: Vec<String>,
     pub(crate) application_credential_id: Option<String>,
+    pub(crate) trust_id: Option<String>,
 }
 
 /// A token that was found good.
@@ -52,6 +54,7 @@ pub(crate) struct Token {
     pub(crate) scope: Scope,
     pub(crate) roles: Vec<RoleRef>,
     pub(crate) application_credential: Option<ApplicationCredentialRef>,
+    pub(crate) trust: Option<Trust>,
 }
 
 /// An application credential, as tokens show it.
@@ -81,6 +84,7 @@ impl Token {
             methods: method_names(&self.payload.methods),
             application_credential_id: credential.map(|c| c.id.clone()),
             unrestricted: credential.is_none_or(|c| c.unrestricted),
+            trust_id: self.trust.as_ref().map(|trust| trust.id.clone()),
         }
     }
 
@@ -98,7 +102,7 @@ const VERSION: u8 = 1;
 
 /// A payload on the wire: a msgpack array, ids as bytes where they are hexadecimal.
 #[derive(Serialize, Deserialize)]
-struct Packed(u8, Id, u8, u8, Option<Id>, i64, i64, Vec<Id>, Option<Id>);
+struct Packed(u8, Id, u8, u8, Option<Id>, i64, i64, Vec<Id>, Option<Id>, Option<Id>);
 
 impl Payload {
     /// The bytes to sign.
@@ -121,13 +125,14 @@ impl Payload {
             self.expires_at.unix_micros(),
             self.audit_ids.iter().cloned().map(Id).collect(),
             self.application_credential_id.clone().map(Id),
+            self.trust_id.clone().map(Id),
         ))
     }
 
     /// The payload of signed bytes; `None` when they have another layout.
     pub(crate) fn unpack(bytes: &[u8]) -> Option<Self> {
         let packed: Packed = rmp_serde::from_slice(bytes).ok()?;
-        let Packed(VERSION, user, methods, kind, scope, issued, expires, audits, credential) =
+        let Packed(VERSION, user, methods, kind, scope, issued, expires, audits, credential, trust) =
             packed
         else {
             return None;
@@ -149,6 +154,7 @@ impl Payload {
             expires_at: from_micros(expires),
             audit_ids: audits.into_iter().map(|id| id.0).collect(),
             application_credential_id: credential.map(|id| id.0),
+            trust_id: trust.map(|id| id.0),
         })
     }
 }
@@ -214,6 +220,7 @@ mod tests {
             expires_at: Time::from_unix(1_700_003_600),
             audit_ids: vec!["3T2dc1CGQxyJsHdDu1xkcw".to_owned()],
             application_credential_id: None,
+            trust_id: None,
         }
     }
 

@@ -10,6 +10,7 @@ pub(crate) mod policies;
 pub(crate) mod projects;
 pub(crate) mod roles;
 pub(crate) mod tokens;
+pub(crate) mod trusts;
 pub(crate) mod users;
 
 use stackup_store::{Migration, StoreError, ToValue, Value};
