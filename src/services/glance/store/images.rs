@@ -15,11 +15,12 @@ const COLUMNS: &str = "
     found_format, created_at, updated_at,
     (SELECT member_id FROM image_members WHERE image_id = images.id AND member_id = $1)";
 
-/// Whether the project of `$1` may see a row, if it knows its id.
+/// Whether the project of `$1` may see a row, if it knows its id. The column comes first, since
+/// PostgreSQL learns the type of a NULL parameter where it first stands.
 const VISIBLE: &str = "
-    ($1 IS NULL
+    (owner = $1
+     OR $1 IS NULL
      OR owner IS NULL
-     OR owner = $1
      OR visibility IN ('public', 'community')
      OR visibility = 'shared'
         AND EXISTS (SELECT 1 FROM image_members WHERE image_id = images.id AND member_id = $1))";
@@ -182,7 +183,7 @@ pub(crate) fn list(
     }
     let keyset = Keyset { order, after };
     conditions.extend(keyset.condition(&mut values));
-    let limit = bind(&mut values, page.limit);
+    let limit = bind(&mut values, i64::try_from(page.limit).unwrap_or(i64::MAX));
     let sql = format!(
         "SELECT {COLUMNS} FROM images WHERE {} ORDER BY {} LIMIT {limit}",
         conditions.join(" AND "),

@@ -15,7 +15,7 @@ SELECT image_id, member_id, image_members.status, image_members.created_at,
        image_members.updated_at
 FROM image_members
 JOIN images ON images.id = image_members.image_id
-WHERE image_id = $1 AND ($2 IS NULL OR owner = $2 OR member_id = $2)
+WHERE image_id = $1 AND (owner = $2 OR member_id = $2 OR $2 IS NULL)
 ORDER BY image_members.created_at, member_id";
 
 const COUNT: &str = "

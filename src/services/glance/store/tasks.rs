@@ -71,7 +71,7 @@ pub(crate) fn insert(tx: &mut Tx<'_>, task: &Task) -> Result<(), StoreError> {
 }
 
 pub(crate) fn get(r: &Reader<'_>, reach: &Reach, id: &str) -> Result<Option<Task>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM tasks WHERE ($1 IS NULL OR owner = $1) AND id = $2");
+    let sql = format!("SELECT {COLUMNS} FROM tasks WHERE (owner = $1 OR $1 IS NULL) AND id = $2");
     r.first(&sql, &params![reach.project(), id])
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn list(
         None => None,
         Some(marker) => {
             let sql = format!(
-                "SELECT {column}, id FROM tasks WHERE ($1 IS NULL OR owner = $1) AND id = $2"
+                "SELECT {column}, id FROM tasks WHERE (owner = $1 OR $1 IS NULL) AND id = $2"
             );
             let row: Option<(Value, Value)> = r.first(&sql, &params![reach.project(), marker])?;
             let Some((value, id)) = row else {
@@ -118,8 +118,8 @@ pub(crate) fn list(
     let sql = format!(
         "SELECT {COLUMNS}
          FROM tasks
-         WHERE ($1 IS NULL OR owner = $1) AND ($2 IS NULL OR status = $2)
-             AND ($3 IS NULL OR type = $3) AND {beyond}
+         WHERE (owner = $1 OR $1 IS NULL) AND (status = $2 OR $2 IS NULL)
+             AND (type = $3 OR $3 IS NULL) AND {beyond}
          ORDER BY {}
          LIMIT ${}",
         keyset.order_by(),
