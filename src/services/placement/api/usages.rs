@@ -76,10 +76,8 @@ pub(super) async fn of_project(
     Ok(dated(&cx, placement.clock.now(), Json(json!({"usages": usages})).into_response()))
 }
 
-type Used = (Option<String>, String, String, u64);
-
 /// Amounts and consumers by type; `consumer_type=all` adds the types up.
-fn by_type(rows: &[Used], wanted: Option<&str>) -> Value {
+fn by_type(rows: &[allocations::Usage], wanted: Option<&str>) -> Value {
     let mut types: BTreeMap<&str, (BTreeMap<&str, u64>, BTreeSet<&str>)> = BTreeMap::new();
     for (kind, consumer, class, used) in rows {
         let kind = kind.as_deref().unwrap_or("unknown");

@@ -29,7 +29,7 @@ pub(crate) fn refusal(inventory: &Inventory, used: u64, amount: u64) -> Option<&
     if !amount.is_multiple_of(inventory.step_size.max(1)) {
         return Some("would violate inventory constraints: no multiple of step_size");
     }
-    (used + amount > capacity(inventory)).then_some("over capacity")
+    (used + amount > capacity(inventory)).then_some("would exceed the capacity")
 }
 
 #[cfg(test)]

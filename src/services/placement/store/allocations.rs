@@ -76,12 +76,15 @@ pub(crate) fn used(r: &Reader<'_>, id: &ProviderId) -> Result<Resources, StoreEr
     Ok(rows.into_iter().collect())
 }
 
+/// Kind, consumer, class, amount.
+pub(crate) type Usage = (Option<String>, String, String, u64);
+
 /// Kind, consumer, class, amount of everything a project (and user) uses.
 pub(crate) fn of_project(
     r: &Reader<'_>,
     project: &str,
     user: Option<&str>,
-) -> Result<Vec<(Option<String>, String, String, u64)>, StoreError> {
+) -> Result<Vec<Usage>, StoreError> {
     r.query(OF_PROJECT, &params![project, user])
 }
 
