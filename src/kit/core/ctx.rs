@@ -174,7 +174,8 @@ impl Caller {
 }
 
 impl Reach {
-    /// The project to filter by, as a nullable parameter: `$1 IS NULL OR project_id = $1`.
+    /// The project to filter by, as a nullable parameter: `project_id = $1 OR $1 IS NULL`, the
+    /// column first, for PostgreSQL takes the type of a NULL from where it stands first.
     /// `Nothing` gives an id that no row has.
     pub fn project(&self) -> Option<&str> {
         match self {

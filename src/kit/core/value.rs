@@ -53,7 +53,8 @@ impl fmt::Display for Value {
 macro_rules! integers {
     ($($int:ty),*) => {$(
         impl ToValue for $int {
-            fn to_value(&self) -> Value { i64::try_from(*self).map_or(Value::Null, Value::Int) }
+            /// Beyond the column's range is its end: `usize::MAX` rows are all rows.
+            fn to_value(&self) -> Value { Value::Int(i64::try_from(*self).unwrap_or(i64::MAX)) }
         }
         impl FromValue for $int {
             fn from_value(value: &Value) -> Result<Self, ValueError> {
