@@ -97,13 +97,12 @@ impl Cloud {
         let mut services: Vec<(ServiceKind, Arc<dyn Service>)> = Vec::new();
         let mut dataplane = None;
         for kind in &kinds {
-            let failed = |source| ComposeError::Service { service: kind.codename(), source };
             let service = match kind {
                 ServiceKind::Keystone => kit.keystone(&kinds, credentials).await?,
                 ServiceKind::Placement => kit.placement().await?,
                 ServiceKind::Glance => kit.glance().await?,
                 ServiceKind::Neutron => {
-                    let plane = drivers::dataplane(profile, state_dir).await.map_err(failed)?;
+                    let plane = drivers::dataplane(profile, &kit.supervisor);
                     dataplane = Some(Arc::clone(&plane));
                     kit.neutron(plane).await?
                 }

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use stackup_flow::Supervisor;
+use stackup_neutron::drivers::linux::{LinuxDataplane, LinuxOptions};
 use stackup_neutron::drivers::{Dataplane, NullDataplane};
 use stackup_nova::drivers::fake::{FakeConfig, FakeDriver};
 use stackup_nova::drivers::{ComputeDriver, PlugHook};
@@ -58,13 +60,12 @@ async fn libvirt(
 }
 
 /// What carries the networks: pretended where the guests are.
-pub async fn dataplane(
-    profile: &Profile,
-    state_dir: &Path,
-) -> Result<Arc<dyn Dataplane>, BootError> {
+pub fn dataplane(profile: &Profile, supervisor: &Supervisor) -> Arc<dyn Dataplane> {
     match profile.compute.driver {
-        Kind::Fake => Ok(Arc::new(NullDataplane::new())),
-        Kind::Libvirt => linux(profile, state_dir).await,
+        Kind::Fake => Arc::new(NullDataplane::new()),
+        Kind::Libvirt => {
+            Arc::new(LinuxDataplane::new(LinuxOptions::default(), supervisor.clone()))
+        }
     }
 }
 

@@ -13,3 +13,4 @@ mod profiles;
 mod shutdown;
 pub mod ui;
 mod verify;
+mod wipe;

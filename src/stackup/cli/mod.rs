@@ -87,6 +87,9 @@ pub enum Verb {
     Ledger(host::LedgerArgs),
     /// List every route: verb, path, versions, rule
     Routes(routes::RoutesArgs),
+    /// Keep `serve` running where no service manager does
+    #[command(hide = true)]
+    Supervise,
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
 }
@@ -116,6 +119,7 @@ pub fn run(cli: Cli) -> Result<(), Problem> {
         Verb::Trace(args) => trace::run(globals, printer, &args),
         Verb::Ledger(args) => host::ledger(globals, printer, &args),
         Verb::Routes(args) => routes::run(globals, printer, &args),
+        Verb::Supervise => service::supervise(globals),
         Verb::Completion(args) => completion::run(&args),
     }
 }

@@ -32,6 +32,11 @@ pub fn run(globals: &Globals, printer: Printer, args: &StatusArgs) -> Result<(),
     Ok(())
 }
 
+/// Waits until the cloud answers.
+pub async fn wait(globals: &Globals, seconds: u64) -> Result<(), Problem> {
+    ask(globals, Some(seconds)).await.map(drop)
+}
+
 async fn ask(globals: &Globals, wait: Option<u64>) -> Result<Value, Problem> {
     let begun = Instant::now();
     loop {
