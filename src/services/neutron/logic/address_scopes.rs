@@ -16,7 +16,7 @@ pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String>
     Ok(id)
 }
 
-pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, fields: Fields) -> Result<()> {
+pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, fields: &Fields) -> Result<()> {
     match fields.flag("shared") {
         Some(true) => share(w, before.project_id(), before.id())?,
         Some(false) if before.flag("shared") => {
@@ -27,7 +27,7 @@ pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, fields: Fields) -> R
         }
         Some(false) | None => {}
     }
-    w.update(&ADDRESS_SCOPE, before.id(), &fields)
+    w.update(&ADDRESS_SCOPE, before.id(), fields)
 }
 
 pub(crate) fn delete(w: &mut Work<'_, '_>, scope: &Record) -> Result<()> {

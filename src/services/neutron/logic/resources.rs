@@ -11,7 +11,6 @@ use super::{
 };
 use crate::Neutron;
 use crate::error::{Error, Result};
-use crate::model::attribute::Source;
 use crate::model::body::{self, Batch};
 use crate::model::{Fields, Kind, NETWORK, Record, Resource, SECURITY_GROUP};
 use crate::store::{Listing, Scope, records};
@@ -159,7 +158,7 @@ fn update(
     authorise(w, "update", resource, &touched, Some(&fields))?;
     at_revision(&before, revision)?;
     match resource.kind {
-        Kind::AddressScope => address_scopes::update(w, &before, fields),
+        Kind::AddressScope => address_scopes::update(w, &before, &fields),
         Kind::DefaultRule | Kind::SecurityGroupRule => Ok(()),
         Kind::FloatingIp => floating_ips::update(w, &before, fields),
         Kind::Network => networks::update(w, &before, fields),
@@ -214,10 +213,4 @@ fn at_revision(record: &Record, wanted: Option<i64>) -> Result<()> {
     } else {
         Err(Error::RevisionNumberConstraintFailed { wanted, found })
     }
-}
-
-/// Whether an attribute is kept in a column: what `Fields` may still hold when a row is written.
-pub(crate) fn is_stored(resource: &Resource, name: &str) -> bool {
-    let attr = resource.attr(name);
-    attr.is_some_and(|attr| matches!(attr.source, Source::Column(_) | Source::Hidden(_)))
 }

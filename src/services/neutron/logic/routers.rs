@@ -244,7 +244,7 @@ impl Neutron {
                 routes.extend(given.iter().cloned());
                 check_routes(w, router.id(), &routes)?;
             }
-            w.set(&ROUTER, router.id(), &json!({"routes": routes}))?;
+            w.update(&ROUTER, router.id(), &Fields::own(json!({"routes": routes})))?;
             w.any(&ROUTER, router.id())
         })
         .await
@@ -290,7 +290,7 @@ pub(crate) fn add_interface(w: &mut Work<'_, '_>, router: &Record, named: &Named
             return Err(bad("Either subnet_id or port_id must be specified".to_owned()));
         }
     };
-    w.set(&ROUTER, router.id(), &json!({}))?;
+    w.revise(&ROUTER, router.id())?;
     let subnet = named.subnet.as_deref();
     answer(w, router, &port, subnet)
 }
@@ -429,7 +429,7 @@ fn remove_interface(w: &mut Work<'_, '_>, router: &Record, named: &Named) -> Res
         let port = w.any(&PORT, &found.port)?;
         ports::update(w, &port, Fields::own(json!({"fixed_ips": ips})))?;
     }
-    w.set(&ROUTER, router.id(), &json!({}))?;
+    w.revise(&ROUTER, router.id())?;
     Ok(view)
 }
 

@@ -128,7 +128,7 @@ pub(crate) fn create_rule(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<St
     }
     let id = w.insert(&SECURITY_GROUP_RULE, &mut fields)?;
     // A rule is a change of its group.
-    w.set(&SECURITY_GROUP, group.id(), &json!({}))?;
+    w.revise(&SECURITY_GROUP, group.id())?;
     Ok(id)
 }
 

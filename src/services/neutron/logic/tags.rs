@@ -51,7 +51,7 @@ impl Neutron {
             let record = w.find(resource, &id)?;
             authorise(w, "update", resource, &Touched::existing(&record, None), None)?;
             apply(w, &id, &change)?;
-            w.set(resource, &id, &json!({}))?;
+            w.revise(resource, &id)?;
             Ok(tags::list(w.reader(), &id)?)
         })
         .await

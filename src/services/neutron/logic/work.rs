@@ -120,10 +120,15 @@ impl<'r> Work<'_, 'r> {
         id: &str,
         fields: &Fields,
     ) -> Result<()> {
-        Ok(records::update(self.tx, resource, id, fields.values(), self.now)?)
+        Ok(records::update(self.tx, resource, id, fields.values(), Some(self.now))?)
     }
 
-    /// Changes single values.
+    /// Makes a new revision of something that changed in another table.
+    pub(crate) fn revise(&mut self, resource: &'static Resource, id: &str) -> Result<()> {
+        Ok(records::update(self.tx, resource, id, &Map::new(), Some(self.now))?)
+    }
+
+    /// Changes single values, as part of a change that makes the revision.
     pub(crate) fn set(
         &mut self,
         resource: &'static Resource,
@@ -132,7 +137,7 @@ impl<'r> Work<'_, 'r> {
     ) -> Result<()> {
         let none = Map::new();
         let values = values.as_object().unwrap_or(&none);
-        Ok(records::update(self.tx, resource, id, values, self.now)?)
+        Ok(records::update(self.tx, resource, id, values, None)?)
     }
 
     pub(crate) fn delete(&mut self, resource: &'static Resource, id: &str) -> Result<()> {

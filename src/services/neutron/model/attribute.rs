@@ -34,7 +34,6 @@ pub(crate) enum Post {
 pub(crate) enum Literal {
     Null,
     Flag(bool),
-    Int(i64),
     Text(&'static str),
     EmptyList,
 }
@@ -162,11 +161,6 @@ impl Attr {
         Self { put: true, ..self }
     }
 
-    /// Whether an answer shows it.
-    pub(crate) fn is_shown(&self) -> bool {
-        !matches!(self.source, Source::Hidden(_) | Source::Request)
-    }
-
     /// What a list filters and sorts by, if it can.
     pub(crate) fn expression(&self) -> Option<&'static str> {
         match self.source {
@@ -185,7 +179,6 @@ impl Literal {
         match self {
             Literal::Null => Json::Null,
             Literal::Flag(flag) => json!(flag),
-            Literal::Int(int) => json!(int),
             Literal::Text(text) => json!(text),
             Literal::EmptyList => json!([]),
         }

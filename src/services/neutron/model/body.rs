@@ -139,7 +139,7 @@ fn create(resource: &'static Resource, given: Map<String, Json>) -> Result<Field
             return Err(Error::NotInPost(attr.name.to_owned()));
         }
         let value = accept(attr, value)?;
-        if attr.post != default_of(&value) {
+        if !is_default(attr, &value) {
             fields.given.push(attr.name);
         }
         fields.values.insert(attr.name.to_owned(), value);
@@ -156,20 +156,12 @@ fn create(resource: &'static Resource, given: Map<String, Json>) -> Result<Field
     Ok(fields)
 }
 
-/// The default that a value equals, if it equals one.
-fn default_of(value: &Json) -> Post {
-    use super::attribute::Literal;
-    Post::Default(match value {
-        Json::Null => Literal::Null,
-        Json::Bool(flag) => Literal::Flag(*flag),
-        Json::String(text) if text.is_empty() => Literal::Text(""),
-        Json::Array(items) if items.is_empty() => Literal::EmptyList,
-        Json::Number(number) => match number.as_i64() {
-            Some(int) => Literal::Int(int),
-            None => return Post::Open,
-        },
-        Json::String(_) | Json::Array(_) | Json::Object(_) => return Post::Open,
-    })
+/// Whether the value is what the attribute has without being named.
+fn is_default(attr: &Attr, value: &Json) -> bool {
+    match attr.post {
+        Post::Default(literal) => literal.json() == *value,
+        Post::Required | Post::Never | Post::Open => false,
+    }
 }
 
 fn known(

@@ -23,7 +23,6 @@ pub(crate) enum Shape {
     IntOrNull(i64, i64),
     Word(&'static [&'static str]),
     WordOrNull(&'static [&'static str]),
-    Cidr,
     CidrOrNull,
     IpOrNull,
     Mac,
@@ -95,7 +94,6 @@ impl Shape {
             }),
             Shape::Word(words) => word(value, words),
             Shape::WordOrNull(words) => or_null(value, |value| word(value, words)),
-            Shape::Cidr => cidr(&value),
             Shape::CidrOrNull => or_null(value, |value| cidr(&value)),
             Shape::IpOrNull => or_null(value, |value| ip(&value)),
             Shape::Mac => mac(&value),
@@ -130,7 +128,7 @@ impl Shape {
             Shape::Int(..) | Shape::IntOrNull(..) | Shape::IpVersion => {
                 text.parse().ok().map(Value::Int)
             }
-            Shape::Cidr | Shape::CidrOrNull => Some(canonical(text, |t| cidr(&json!(t)))),
+            Shape::CidrOrNull => Some(canonical(text, |t| cidr(&json!(t)))),
             Shape::IpOrNull => Some(canonical(text, |t| ip(&json!(t)))),
             Shape::Mac => Some(Value::Text(text.to_ascii_lowercase())),
             _ => Some(Value::Text(text.to_owned())),
@@ -445,9 +443,9 @@ mod tests {
     fn canonical_forms() {
         let accept = |shape: Shape, value: Json| shape.accept(value).unwrap();
         assert_eq!(accept(Shape::Flag, json!("True")), json!(true));
-        assert_eq!(accept(Shape::Cidr, json!("10.0.0.0/24")), json!("10.0.0.0/24"));
-        assert_eq!(accept(Shape::Cidr, json!("10.0.0.1")), json!("10.0.0.1/32"));
-        assert_eq!(accept(Shape::Cidr, json!("2001:DB8:0::/64")), json!("2001:db8::/64"));
+        assert_eq!(accept(Shape::CidrOrNull, json!("10.0.0.0/24")), json!("10.0.0.0/24"));
+        assert_eq!(accept(Shape::CidrOrNull, json!("10.0.0.1")), json!("10.0.0.1/32"));
+        assert_eq!(accept(Shape::CidrOrNull, json!("2001:DB8:0::/64")), json!("2001:db8::/64"));
         assert_eq!(accept(Shape::Mac, json!("FA-16-3E-00-00-01")), json!("fa:16:3e:00:00:01"));
         assert_eq!(accept(Shape::Gateway, json!({})), Json::Null);
         assert_eq!(accept(Shape::Ips, Json::Null), json!([]));
@@ -464,8 +462,8 @@ mod tests {
             (Shape::Flag, json!("maybe")),
             (Shape::IpVersion, json!(5)),
             (Shape::Int(0, 9), json!(-1)),
-            (Shape::Cidr, json!("10.0.0.1/24")),
-            (Shape::Cidr, json!("10.0.0.0/33")),
+            (Shape::CidrOrNull, json!("10.0.0.1/24")),
+            (Shape::CidrOrNull, json!("10.0.0.0/33")),
             (Shape::Mac, json!("01:00:00:00:00:01")),
             (Shape::Pools, json!([{"start": "10.0.0.1"}])),
             (Shape::FixedIps, json!([{"ip": "10.0.0.1"}])),

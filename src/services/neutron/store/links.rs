@@ -56,11 +56,6 @@ const BLOCKS_OF_POOL: &str = "
 SELECT id, cidr
 FROM subnets
 WHERE subnetpool_id = $1";
-const BLOCKS_OF_SCOPE: &str = "
-SELECT s.id, s.cidr
-FROM subnets s
-JOIN subnet_pools p ON p.id = s.subnetpool_id
-WHERE p.address_scope_id = $1";
 const FOREIGN_USERS: &str = "
 SELECT COUNT(*)
 FROM ports
@@ -142,14 +137,6 @@ pub(crate) fn blocks_of_pool(
     pool: &str,
 ) -> Result<Vec<(String, String)>, StoreError> {
     r.query(BLOCKS_OF_POOL, &params![pool])
-}
-
-/// Ids and prefixes of the subnets of an address scope.
-pub(crate) fn blocks_of_scope(
-    r: &Reader<'_>,
-    scope: &str,
-) -> Result<Vec<(String, String)>, StoreError> {
-    r.query(BLOCKS_OF_SCOPE, &params![scope])
 }
 
 /// How many ports of other projects a network has.

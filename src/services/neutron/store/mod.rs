@@ -12,7 +12,7 @@ pub(crate) mod tags;
 pub(crate) mod topology;
 
 pub(crate) use records::{Filter, Listing};
-pub(crate) use sql::{Scope, Sql};
+pub(crate) use sql::Scope;
 
 use stackup_store::Migration;
 

@@ -138,13 +138,14 @@ pub(crate) fn insert(
     tx.execute(&columns.text, &columns.params).map(drop)
 }
 
-/// Changes columns of a row; a standard one becomes a new revision even when nothing else changes.
+/// Changes columns of a row. With a time, a standard one becomes a new revision, even when nothing
+/// else changes.
 pub(crate) fn update(
     tx: &mut Tx<'_>,
     resource: &Resource,
     id: &str,
     values: &Map<String, Json>,
-    now: Time,
+    revised: Option<Time>,
 ) -> Result<(), StoreError> {
     let mut sql = Sql::new("UPDATE ");
     sql.push(resource.table);
@@ -155,7 +156,7 @@ pub(crate) fn update(
             sql.push(", ");
         }
     };
-    if resource.is_standard() {
+    if let Some(now) = revised.filter(|_| resource.is_standard()) {
         separate(&mut sql);
         sql.push("revision_number = revision_number + 1, updated_at = ");
         sql.bind(&now.micros_z());
