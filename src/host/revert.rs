@@ -9,6 +9,7 @@ use stackup_ledger::{Ledger, Lock};
 use crate::apply::{HostStep, rebuild};
 use crate::error::{HostError, Kind, causes};
 use crate::paths::Paths;
+use crate::steps::service::step_error;
 use crate::{service, sweep};
 
 /// What a reset did, and what it could not.
@@ -42,7 +43,8 @@ pub async fn reset(
     }
     let lock = Lock::take(&paths.lock())?;
     let mut report = ResetReport::default();
-    service::stop(paths).await?;
+    let stopped = service::stop(paths).await.map_err(step_error);
+    keep(&mut report, "service", stopped);
     keep(&mut report, "runtime", sweep::runtime(paths).await);
     if let Some(mut ledger) = Ledger::open_existing(&paths.ledger(), clock)? {
         walk_back(&mut ledger, watch, &mut report).await?;

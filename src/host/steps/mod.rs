@@ -8,7 +8,7 @@ mod kernel_modules;
 mod netns;
 pub(crate) mod nft_table;
 mod packages;
-mod service;
+pub(crate) mod service;
 mod sysctl;
 mod time_server;
 pub(crate) mod unit;
