@@ -110,6 +110,7 @@ pub struct Route {
 
 /// Computes the host from the topology.
 pub fn desired(topology: &Topology, settings: &Settings) -> Desired {
+    let topology = &sorted(topology);
     let context = Context::new(topology);
     let mut wanted = Desired {
         bridges: BTreeMap::new(),
@@ -137,6 +138,16 @@ pub fn desired(topology: &Topology, settings: &Settings) -> Desired {
         add_router(&mut wanted, router, &context);
     }
     wanted
+}
+
+/// In an order of its own, so that the same records make the same text however they are listed.
+fn sorted(topology: &Topology) -> Topology {
+    let mut topology = topology.clone();
+    topology.networks.sort_by_key(|network| network.id);
+    topology.ports.sort_by_key(|port| port.id);
+    topology.routers.sort_by_key(|router| router.id);
+    topology.security_groups.sort_by_key(|group| group.id);
+    topology
 }
 
 /// The bridge that carries a network.
@@ -340,5 +351,102 @@ fn everywhere(family: IpAddr) -> IpNet {
     match family {
         IpAddr::V4(_) => IpNet::V4(ipnet::Ipv4Net::default()),
         IpAddr::V6(_) => IpNet::V6(ipnet::Ipv6Net::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::HostRoute;
+    use super::super::fixture::{id, topology};
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings { firewall: Firewall::Mark, manage_external_bridge: false }
+    }
+
+    fn nets(texts: &[&str]) -> BTreeSet<IpNet> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_picture_of_the_module() {
+        let wanted = desired(&topology(), &settings());
+        assert_eq!(wanted.bridges.keys().collect::<Vec<_>>(), ["br-ex", "brq00000001-00"]);
+        assert!(!wanted.bridges["br-ex"].ours && !wanted.bridges["br-ex"].call_ip_hooks);
+        assert!(wanted.bridges["brq00000001-00"].ours);
+        assert_eq!(wanted.taps.keys().collect::<Vec<_>>(), ["tap00000011-00", "tap00000012-00"]);
+        let dhcp = &wanted.namespaces[&names::dhcp_namespace(id(1))];
+        let inside = &dhcp.pairs["ns-00000021-00"];
+        assert_eq!(inside.addresses, nets(&["10.0.0.2/24", "169.254.169.254/32"]));
+        assert_eq!(dhcp.dhcp.as_ref().unwrap().leases.len(), 2);
+        assert_eq!(dhcp.metadata, Some(MetadataOrigin::Network(id(1))));
+        let router = &wanted.namespaces[&names::router_namespace(id(3))];
+        assert_eq!(router.pairs["qr-00000031-00"].addresses, nets(&["10.0.0.1/24"]));
+        let outer = &router.pairs["qg-00000032-00"];
+        assert_eq!(outer.addresses, nets(&["172.24.4.10/24", "172.24.4.20/32"]));
+        assert_eq!((outer.bridge.as_str(), outer.outside.as_str()), ("br-ex", "tap00000032-00"));
+        let routes: Vec<String> = router
+            .routes
+            .iter()
+            .map(|route| format!("{} {} {}", route.destination, route.via, route.device))
+            .collect();
+        assert_eq!(routes, ["0.0.0.0/0 172.24.4.1 qg-00000032-00"]);
+        assert_eq!(wanted.problems, []);
+    }
+
+    #[test]
+    fn the_order_of_the_records_does_not_matter() {
+        let mut turned = topology();
+        turned.networks.reverse();
+        turned.ports.reverse();
+        turned.security_groups[0].rules.reverse();
+        let (one, other) = (desired(&topology(), &settings()), desired(&turned, &settings()));
+        assert_eq!(one.namespaces, other.namespaces);
+        assert_eq!(one.rules.revision, other.rules.revision);
+    }
+
+    #[test]
+    fn what_is_switched_off_is_not_there() {
+        let mut off = topology();
+        off.routers[0].admin_state_up = false;
+        off.networks[0].admin_state_up = false;
+        let wanted = desired(&off, &settings());
+        assert!(wanted.namespaces.is_empty());
+        assert!(wanted.rules.text.contains("\"tap00000011-00\" : drop"));
+    }
+
+    #[test]
+    fn a_route_of_the_user_goes_before_the_gateways() {
+        let mut routed = topology();
+        let route = |destination: &str, nexthop: &str| HostRoute {
+            destination: destination.parse().unwrap(),
+            nexthop: nexthop.parse().unwrap(),
+        };
+        routed.routers[0].routes =
+            vec![route("0.0.0.0/0", "10.0.0.9"), route("1.0.0.0/8", "9.9.9.9")];
+        let wanted = desired(&routed, &settings());
+        let router = &wanted.namespaces[&names::router_namespace(id(3))];
+        let via: Vec<IpAddr> = router.routes.iter().map(|route| route.via).collect();
+        assert_eq!(via, ["10.0.0.9".parse::<IpAddr>().unwrap()]);
+        assert_eq!(wanted.problems.len(), 1);
+        assert_eq!(wanted.problems[0].subject, Some(id(3)));
+    }
+
+    #[test]
+    fn a_guest_outside_makes_the_outer_bridge_show_its_frames() {
+        let mut outside = topology();
+        outside.ports[0].network = id(2);
+        let wanted = desired(&outside, &settings());
+        assert!(wanted.bridges["br-ex"].call_ip_hooks);
+        assert_eq!(wanted.taps["tap00000011-00"].bridge, "br-ex");
+    }
+
+    #[test]
+    fn names_of_the_kernel_fit() {
+        let wanted = desired(&topology(), &settings());
+        let pairs = wanted.namespaces.values().flat_map(|namespace| &namespace.pairs);
+        for name in pairs.flat_map(|(inside, pair)| [inside, &pair.outside]) {
+            assert!(name.len() <= 15, "{name}");
+        }
     }
 }

@@ -88,9 +88,9 @@ impl<'a> View<'a> {
             }
         }
         for port in self.topology.ports.iter().filter(|port| self.guarded(port)) {
-            self.from_chain(&mut body, port);
+            self.sender_chain(&mut body, port);
             if self.firewall != Firewall::AntiSpoofOnly {
-                self.to_chain(&mut body, port);
+                self.receiver_chain(&mut body, port);
             }
         }
         self.maps(&mut body);
@@ -207,7 +207,7 @@ impl<'a> View<'a> {
     }
 
     /// What a guest may say: as itself, not as a DHCP server or router, what its groups allow.
-    fn from_chain(&self, body: &mut String, port: &PortSpec) {
+    fn sender_chain(&self, body: &mut String, port: &PortSpec) {
         let identity = Identity::of(port);
         line(body, format!("  chain from_{} {{", names::tap(port.id)));
         let mut rule = |text: &str| line(body, format!("    {text}"));
@@ -258,7 +258,7 @@ impl<'a> View<'a> {
     }
 
     /// What a guest gets to hear.
-    fn to_chain(&self, body: &mut String, port: &PortSpec) {
+    fn receiver_chain(&self, body: &mut String, port: &PortSpec) {
         line(body, format!("  chain to_{} {{", names::tap(port.id)));
         let mut rule = |text: &str| line(body, format!("    {text}"));
         rule("ether type arp accept");
@@ -470,4 +470,190 @@ fn zones(topology: &Topology) -> BTreeMap<Uuid, u16> {
         zones.insert(id, zone);
     }
     zones
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::AddressPair;
+    use super::super::fixture::{guest, id, topology, within};
+    use super::*;
+
+    fn text(topology: &Topology, firewall: Firewall) -> String {
+        host_rules(topology, firewall).text
+    }
+
+    /// The lines of one chain, set or map.
+    fn block<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+        let start = format!("chain {name} {{");
+        let from = text.lines().skip_while(|line| line.trim() != start).skip(1);
+        from.take_while(|line| line.trim() != "}").map(str::trim).collect()
+    }
+
+    #[test]
+    fn rules_as_nft_says_them() {
+        let v4 = |protocol, port_min, port_max, remote| RuleSpec {
+            protocol,
+            port_min,
+            port_max,
+            remote,
+            ..within()
+        };
+        let net = |text: &str| Remote::Cidr(text.parse().unwrap());
+        let v6 = |rule: RuleSpec| RuleSpec { ethertype: EtherType::Ipv6, ..rule };
+        let out = |rule: RuleSpec| RuleSpec { direction: Direction::Egress, ..rule };
+        let any = Remote::Any;
+        let cases = [
+            (v4(None, None, None, any), "ether type ip accept"),
+            (
+                v4(Some(6), Some(22), Some(22), any),
+                "ether type ip meta l4proto 6 th dport 22 accept",
+            ),
+            (
+                v4(Some(17), Some(1), Some(9), any),
+                "ether type ip meta l4proto 17 th dport 1-9 accept",
+            ),
+            (v4(Some(6), None, None, any), "ether type ip meta l4proto 6 accept"),
+            (v4(Some(47), Some(1), Some(2), any), "ether type ip meta l4proto 47 accept"),
+            (
+                v4(Some(1), Some(8), Some(0), any),
+                "ether type ip meta l4proto 1 icmp type 8 icmp code 0 accept",
+            ),
+            (v4(Some(1), Some(8), None, any), "ether type ip meta l4proto 1 icmp type 8 accept"),
+            (
+                v6(v4(Some(58), Some(128), None, any)),
+                "ether type ip6 meta l4proto 58 icmpv6 type 128 accept",
+            ),
+            (v4(None, None, None, net("10.1.2.3/8")), "ether type ip ip saddr 10.0.0.0/8 accept"),
+            (
+                out(v4(None, None, None, net("10.0.0.0/8"))),
+                "ether type ip ip daddr 10.0.0.0/8 accept",
+            ),
+            (v4(None, None, None, net("0.0.0.0/0")), "ether type ip accept"),
+            (
+                v6(v4(None, None, None, net("2001:db8::/32"))),
+                "ether type ip6 ip6 saddr 2001:db8::/32 accept",
+            ),
+        ];
+        for (rule, expected) in cases {
+            assert_eq!(rule_text(&rule).as_deref(), Some(expected));
+        }
+        assert_eq!(rule_text(&v6(v4(None, None, None, net("10.0.0.0/8")))), None);
+        let group = rule_text(&v6(within())).unwrap();
+        assert_eq!(group, format!("ether type ip6 ip6 saddr @members6_{} accept", id(0x91)));
+    }
+
+    #[test]
+    fn a_guest_speaks_only_as_itself() {
+        let text = text(&topology(), Firewall::Mark);
+        let chain = block(&text, "from_tap00000011-00");
+        assert_eq!(chain[0], "ether saddr != { fa:16:3e:00:00:11 } drop");
+        for expected in [
+            "ether saddr fa:16:3e:00:00:11 ether type arp arp saddr ip != { 0.0.0.0/32, 10.0.0.11/32 } drop",
+            "ether saddr fa:16:3e:00:00:11 ether type ip ip saddr != { 10.0.0.11/32 } drop",
+            "ether saddr fa:16:3e:00:00:11 ether type ip6 ip6 saddr != { fe80::f816:3eff:fe00:11/128 } drop",
+            "ether type ip udp sport 67 udp dport 68 drop",
+            "ether type ip6 icmpv6 type { 134, 137 } drop",
+        ] {
+            assert!(chain.contains(&expected), "{expected}\n{chain:#?}");
+        }
+        let tail = [format!("jump out_{}", id(0x91)), "drop".to_owned()];
+        assert_eq!(chain[chain.len() - 2..], tail);
+    }
+
+    #[test]
+    fn address_pairs_widen_what_it_may_say_and_who_is_a_member() {
+        let mut paired = topology();
+        let other: Mac = "fa:16:3e:00:00:99".parse().unwrap();
+        paired.ports[0].allowed_address_pairs = vec![
+            AddressPair { mac: None, address: "10.0.0.8/29".parse().unwrap() },
+            AddressPair { mac: Some(other), address: "10.0.0.50/32".parse().unwrap() },
+        ];
+        let text = text(&paired, Firewall::Mark);
+        let chain = block(&text, "from_tap00000011-00");
+        assert_eq!(chain[0], "ether saddr != { fa:16:3e:00:00:11, fa:16:3e:00:00:99 } drop");
+        // 10.0.0.11 lies within the pair: overlapping intervals would be refused.
+        assert!(chain.contains(
+            &"ether saddr fa:16:3e:00:00:11 ether type ip ip saddr != { 10.0.0.8/29 } drop"
+        ));
+        assert!(chain.contains(
+            &"ether saddr fa:16:3e:00:00:99 ether type ip ip saddr != { 10.0.0.50/32 } drop"
+        ));
+        assert!(text.contains("elements = { 10.0.0.8/29, 10.0.0.50/32 };"), "{text}");
+    }
+
+    #[test]
+    fn state_comes_from_tracking_or_from_the_mark() {
+        let tracked = text(&topology(), Firewall::Conntrack);
+        assert!(
+            block(&tracked, "to_tap00000011-00").contains(&"ct state established,related accept")
+        );
+        assert!(!tracked.contains("stackup_state") && tracked.contains("chain zones"));
+        let marked = text(&topology(), Firewall::Mark);
+        let chain = block(&marked, "to_tap00000011-00");
+        assert!(chain.contains(&"meta mark & 0x3 == 0x1 accept"));
+        assert!(!chain.iter().any(|line| line.contains("ct state")));
+        assert!(marked.contains("iifname { \"br-ex\", \"brq00000001-00\" } ct state invalid"));
+    }
+
+    #[test]
+    fn stateless_groups_get_no_help_from_state() {
+        let mut stateless = topology();
+        stateless.security_groups[0].stateful = false;
+        let text = text(&stateless, Firewall::Mark);
+        assert!(!block(&text, "to_tap00000011-00").iter().any(|line| line.contains("mark")));
+    }
+
+    #[test]
+    fn without_port_security_there_is_no_chain_but_the_host_stays_away() {
+        let mut open = topology();
+        open.ports[0].port_security = false;
+        let text = text(&open, Firewall::Mark);
+        assert!(block(&text, "from_tap00000011-00").is_empty());
+        assert!(!text.contains("jump from_tap00000011-00"));
+        let input = text.lines().find(|line| line.contains("map on_input")).unwrap();
+        assert!(input.contains("\"tap00000011-00\" : drop"));
+    }
+
+    #[test]
+    fn the_weaker_mechanisms_say_what_they_do() {
+        let spoof = text(&topology(), Firewall::AntiSpoofOnly);
+        assert_eq!(block(&spoof, "from_tap00000011-00").last(), Some(&"accept"));
+        assert!(!spoof.contains("chain to_tap"));
+        assert!(!text(&topology(), Firewall::None).contains("tap00000011"));
+    }
+
+    #[test]
+    fn bridge_chains_stay_below_br_netfilter() {
+        for firewall in [Firewall::Conntrack, Firewall::Mark, Firewall::AntiSpoofOnly] {
+            let text = text(&topology(), firewall);
+            for line in text.lines().filter(|line| line.contains("hook forward")) {
+                assert!(line.contains("priority -201") || line.contains("priority -200"), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn zones_are_distinct_and_stay() {
+        let mut many = topology();
+        let template = many.networks[0].clone();
+        let ids: Vec<Uuid> = (0..300).map(|n| id(n * 65_536 + 1)).collect();
+        many.networks = ids.iter().map(|&id| NetworkSpec { id, ..template.clone() }).collect();
+        let all = zones(&many);
+        let distinct: BTreeSet<u16> = all.values().copied().collect();
+        assert_eq!(distinct.len(), 300);
+        assert!(!distinct.contains(&0));
+        many.networks.pop();
+        let fewer = zones(&many);
+        assert!(fewer.iter().all(|(id, zone)| all[id] == *zone));
+    }
+
+    #[test]
+    fn unknown_groups_allow_nothing() {
+        let mut lost = topology();
+        lost.ports.push(PortSpec { security_groups: vec![id(0x77)], ..guest(0x13, "10.0.0.13") });
+        let text = text(&lost, Firewall::Mark);
+        let chain = block(&text, "to_tap00000013-00");
+        assert_eq!(chain.last(), Some(&"drop"));
+        assert!(!chain.iter().any(|line| line.starts_with("jump")));
+    }
 }

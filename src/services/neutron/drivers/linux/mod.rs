@@ -12,6 +12,8 @@ mod announce;
 pub mod desired;
 pub mod dhcp;
 mod firewall;
+#[cfg(test)]
+mod fixture;
 mod kernel;
 mod metadata;
 mod nat;

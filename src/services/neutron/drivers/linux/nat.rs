@@ -4,60 +4,100 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::{RouterSpec, names};
 use super::desired::METADATA_ADDRESS;
-use super::nft::{Ruleset, Table, line};
+use super::nft::{Ruleset, Table, line, set};
 
 /// The rules inside a router's namespace.
 pub(super) fn router_rules(router: &RouterSpec) -> Ruleset {
-    let mut tables = vec![Table { family: "ip", name: "stackup_nat", body: nat(router) }];
-    let mut filter =
-        String::from("  chain input {\n    type filter hook input priority 0; policy accept;\n");
-    if let Some(gateway) = &router.gateway {
-        let device = names::gateway_interface(gateway.port);
-        // Metadata trusts source addresses, which only our own networks vouch for.
-        line(&mut filter, format!("    iifname \"{device}\" ip daddr {METADATA_ADDRESS} drop"));
-    }
-    filter.push_str("  }\n");
-    tables.push(Table { family: "inet", name: "stackup_router", body: filter });
-    Ruleset::of(&tables)
+    let nat = Nat::of(router);
+    Ruleset::of(&[
+        Table { family: "ip", name: "stackup_nat", body: nat.table() },
+        Table { family: "inet", name: "stackup_router", body: nat.filter() },
+    ])
 }
 
-fn nat(router: &RouterSpec) -> String {
-    let pairs: Vec<(Ipv4Addr, Ipv4Addr)> = router
-        .floating_ips
-        .iter()
-        .filter_map(|ip| match (ip.floating, ip.fixed) {
-            (IpAddr::V4(floating), IpAddr::V4(fixed)) => Some((floating, fixed)),
-            _ => None,
-        })
-        .collect();
-    let mut body = String::new();
-    map(&mut body, "fip_dnat", pairs.iter().copied());
-    map(&mut body, "fip_snat", pairs.iter().map(|&(floating, fixed)| (fixed, floating)));
-    body.push_str(
-        "  chain pre {\n    type nat hook prerouting priority dstnat; policy accept;\n    \
-         dnat to ip daddr map @fip_dnat\n  }\n  \
-         chain out {\n    type nat hook output priority -100; policy accept;\n    \
-         dnat to ip daddr map @fip_dnat\n  }\n  \
-         chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n",
-    );
-    // A guest that asks for a floating address of its own router: the answer must come back here.
-    body.push_str(
-        "    iifname \"qr-*\" oifname \"qr-*\" ct status dnat snat to ip saddr map @fip_snat\n    \
-         iifname \"qr-*\" oifname \"qr-*\" ct status dnat masquerade\n",
-    );
-    if let Some(gateway) = &router.gateway {
-        let device = names::gateway_interface(gateway.port);
-        line(&mut body, format!("    oifname \"{device}\" snat to ip saddr map @fip_snat"));
-        let own = gateway.fixed_ips.iter().find_map(|ip| match ip.address {
-            IpAddr::V4(own) => Some(own),
+struct Nat {
+    /// Floating and fixed addresses.
+    pairs: Vec<(Ipv4Addr, Ipv4Addr)>,
+    /// The outer interface, and the address that guests without one of their own go out with.
+    gateway: Option<(String, Option<Ipv4Addr>)>,
+}
+
+impl Nat {
+    fn of(router: &RouterSpec) -> Self {
+        let v4 = |ip: IpAddr| match ip {
+            IpAddr::V4(ip) => Some(ip),
             IpAddr::V6(_) => None,
+        };
+        let floating = router.floating_ips.iter();
+        let pairs = floating.filter_map(|ip| Some((v4(ip.floating)?, v4(ip.fixed)?))).collect();
+        let gateway = router.gateway.as_ref().map(|gateway| {
+            let own = gateway.fixed_ips.iter().find_map(|ip| v4(ip.address));
+            (names::gateway_interface(gateway.port), own.filter(|_| gateway.enable_snat))
         });
-        if let Some(own) = own.filter(|_| gateway.enable_snat) {
-            line(&mut body, format!("    oifname \"{device}\" snat to {own}"));
-        }
+        Self { pairs, gateway }
     }
-    body.push_str("  }\n");
-    body
+
+    fn table(&self) -> String {
+        let mut body = String::new();
+        map(&mut body, "fip_dnat", self.pairs.iter().copied());
+        map(&mut body, "fip_snat", self.pairs.iter().map(|&(floating, fixed)| (fixed, floating)));
+        body.push_str(
+            "  chain pre {\n    type nat hook prerouting priority dstnat; policy accept;\n    \
+             dnat to ip daddr map @fip_dnat\n  }\n  \
+             chain out {\n    type nat hook output priority -100; policy accept;\n    \
+             dnat to ip daddr map @fip_dnat\n  }\n  \
+             chain post {\n    type nat hook postrouting priority srcnat; policy accept;\n",
+        );
+        // A guest that asks for a floating address of its own router: the answer must come back
+        // here.
+        body.push_str(
+            "    iifname \"qr-*\" oifname \"qr-*\" ct status dnat snat to ip saddr map @fip_snat\n    \
+             iifname \"qr-*\" oifname \"qr-*\" ct status dnat masquerade\n",
+        );
+        if let Some((device, own)) = &self.gateway {
+            line(&mut body, format!("    oifname \"{device}\" snat to ip saddr map @fip_snat"));
+            if let Some(own) = own {
+                line(&mut body, format!("    oifname \"{device}\" snat to {own}"));
+            }
+        }
+        body.push_str("  }\n");
+        body
+    }
+
+    fn filter(&self) -> String {
+        let mut body = String::from(
+            "  chain input {\n    type filter hook input priority 0; policy accept;\n",
+        );
+        if let Some((device, _)) = &self.gateway {
+            // Metadata trusts source addresses, which only our own networks vouch for.
+            line(&mut body, format!("    iifname \"{device}\" ip daddr {METADATA_ADDRESS} drop"));
+        }
+        body.push_str(
+            "  }\n  chain forward {\n    type filter hook forward priority 0; policy accept;\n",
+        );
+        // The kernel remembers a translation for as long as the connection lives; one that is no
+        // longer ours ends here.
+        let inwards =
+            set(self.pairs.iter().map(|(floating, fixed)| format!("{floating} . {fixed}")))
+                .map(|pairs| format!(" ct original ip daddr . ip daddr != {pairs}"));
+        let inwards = inwards.unwrap_or_default();
+        line(&mut body, format!("    ct direction original ct status dnat{inwards} drop"));
+        if let Some((device, own)) = &self.gateway {
+            let own = own.map(|own| format!(" ct reply ip daddr != {own}")).unwrap_or_default();
+            let pairs = self.pairs.iter().map(|(floating, fixed)| format!("{fixed} . {floating}"));
+            let outwards =
+                set(pairs).map(|pairs| format!(" ip saddr . ct reply ip daddr != {pairs}"));
+            let outwards = outwards.unwrap_or_default();
+            line(
+                &mut body,
+                format!(
+                    "    oifname \"{device}\" ct direction original ct status snat{own}{outwards} drop"
+                ),
+            );
+        }
+        body.push_str("  }\n");
+        body
+    }
 }
 
 fn map(body: &mut String, name: &str, pairs: impl Iterator<Item = (Ipv4Addr, Ipv4Addr)>) {

@@ -250,3 +250,132 @@ fn addresses(
     }
     gone
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Firewall;
+    use super::super::desired::{Settings, desired};
+    use super::super::fixture::topology;
+    use super::*;
+
+    fn wanted() -> Desired {
+        let settings = Settings { firewall: Firewall::Mark, manage_external_bridge: false };
+        desired(&topology(), &settings)
+    }
+
+    fn link(json: &str) -> Link {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn links(all: &[&str]) -> Links {
+        all.iter().map(|json| link(json)).map(|link| (link.ifname.clone(), link)).collect()
+    }
+
+    #[test]
+    fn only_what_is_marked_and_named_by_us_is_removed() {
+        let links = links(&[
+            r#"{"ifname":"brq99999999-99","ifalias":"stackup","linkinfo":{"info_kind":"bridge"}}"#,
+            r#"{"ifname":"brq88888888-88","linkinfo":{"info_kind":"bridge"}}"#,
+            r#"{"ifname":"br-lan","ifalias":"stackup","linkinfo":{"info_kind":"bridge"}}"#,
+            r#"{"ifname":"tap99999999-99","ifalias":"stackup","linkinfo":{"info_kind":"veth"}}"#,
+            r#"{"ifname":"tap77777777-77","ifalias":"stackup","linkinfo":{"info_kind":"tun"}}"#,
+            r#"{"ifname":"eth0","ifalias":"stackup"}"#,
+            r#"{"ifname":"brq00000001-00","ifalias":"stackup","linkinfo":{"info_kind":"bridge"}}"#,
+            r#"{"ifname":"tap66666666-66","master":"brq00000001-00","linkinfo":{"info_kind":"tun"}}"#,
+            r#"{"ifname":"tap55555555-55","master":"br-lan","linkinfo":{"info_kind":"tun"}}"#,
+        ]);
+        let expected = [
+            "link del dev brq99999999-99",
+            "link set dev tap66666666-66 nomaster",
+            "link del dev tap99999999-99",
+        ];
+        assert_eq!(removals(&wanted(), &links, false).lines(), expected);
+        let with_outer = removals(&wanted(), &links, true);
+        assert!(with_outer.lines().contains(&"link del dev br-lan"));
+    }
+
+    #[test]
+    fn a_missing_outer_bridge_is_a_problem_and_not_made() {
+        let (mut batch, mut problems) = (Batch::default(), Vec::new());
+        let there = bridges(&wanted(), &Links::new(), &mut batch, &mut problems);
+        assert_eq!(there.into_iter().collect::<Vec<_>>(), ["brq00000001-00"]);
+        assert_eq!(problems.len(), 1);
+        assert!(batch.lines().iter().all(|line| !line.contains("br-ex")));
+    }
+
+    #[test]
+    fn a_foreign_device_with_a_wanted_name_is_left_alone() {
+        let wanted = wanted();
+        let links = links(&[r#"{"ifname":"tap00000021-00","linkinfo":{"info_kind":"tun"}}"#]);
+        let (name, namespace) = wanted.namespaces.first_key_value().unwrap();
+        let (mut batch, mut problems) = (Batch::default(), Vec::new());
+        let there = BTreeSet::from(["brq00000001-00".to_owned()]);
+        pairs(name, namespace, &links, &there, &mut batch, &mut problems);
+        assert_eq!(batch.len(), 0);
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn a_device_in_place_needs_nothing() {
+        let wanted = wanted();
+        let (name, one) = wanted.taps.first_key_value().unwrap();
+        let found = link(
+            r#"{"ifname":"t","mtu":1450,"flags":["UP"],"master":"brq00000001-00",
+                "inet6_addr_gen_mode":"none"}"#,
+        );
+        let mut batch = Batch::default();
+        tap(name, one, Some(&found), &mut batch);
+        assert_eq!(batch.len(), 0);
+        tap(name, one, None, &mut batch);
+        assert_eq!(
+            batch.lines().last(),
+            Some(&"link set dev tap00000011-00 master brq00000001-00")
+        );
+    }
+
+    #[test]
+    fn routes_come_back_after_an_address_went() {
+        let wanted = wanted();
+        let router = wanted.namespaces.values().find(|one| !one.routes.is_empty()).unwrap();
+        let mut found = Inside { routes: router.routes.clone(), ..Inside::default() };
+        for (name, pair) in &router.pairs {
+            let json = format!(
+                r#"{{"ifname":"{name}","mtu":1450,"flags":["UP"],"address":"{}","ifalias":"stackup"}}"#,
+                pair.mac
+            );
+            found.links.insert(name.clone(), link(&json));
+            found.addresses.insert(name.clone(), pair.addresses.clone());
+        }
+        found
+            .links
+            .insert("lo".into(), link(r#"{"ifname":"lo","flags":["UP"],"ifalias":"stackup"}"#));
+        found.addresses.insert("lo".into(), router.loopback.clone());
+        assert_eq!(inside(router, &found).batch.len(), 0);
+
+        let outer = found.addresses.get_mut("qg-00000032-00").unwrap();
+        outer.insert("172.24.4.99/32".parse().unwrap());
+        let changes = inside(router, &found);
+        assert_eq!(
+            changes.batch.lines(),
+            [
+                "addr del 172.24.4.99/32 dev qg-00000032-00",
+                "route replace 0.0.0.0/0 via 172.24.4.1 dev qg-00000032-00 proto static onlink",
+            ]
+        );
+        found.links.remove("qr-00000031-00");
+        assert_eq!(inside(router, &found).broken, ["tap00000031-00"]);
+    }
+
+    #[test]
+    fn a_new_address_is_announced() {
+        let wanted = wanted();
+        let router = wanted.namespaces.values().find(|one| !one.routes.is_empty()).unwrap();
+        let mut found = Inside::default();
+        for name in router.pairs.keys() {
+            found.links.insert(name.clone(), link(&format!(r#"{{"ifname":"{name}"}}"#)));
+        }
+        let arrived: Vec<String> =
+            inside(router, &found).arrivals.iter().map(|one| one.address.to_string()).collect();
+        assert_eq!(arrived, ["172.24.4.10", "172.24.4.20", "10.0.0.1"]);
+    }
+}

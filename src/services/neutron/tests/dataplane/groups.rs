@@ -13,6 +13,15 @@ fn three_guests() -> Topology {
     }
 }
 
+/// Gives the host an address in the guests' range, and itself a foot on their bridge's level.
+async fn host_has(address: &str) {
+    sh(&format!(
+        "ip link add outside type bridge && ip addr add {address} dev outside && \
+         ip link set outside up"
+    ))
+    .await;
+}
+
 async fn boot_all(dataplane: &dyn Dataplane, topology: &Topology) -> Vec<Guest> {
     let mut guests = Vec::new();
     for port in &topology.ports {
@@ -85,6 +94,14 @@ fn without_rules_everything_passes() {
         assert_eq!(a.connects(c.address, 23).await, Some(a.address));
         a.sh("ip addr add 10.1.0.99/24 dev eth0").await;
         assert!(a.reaches(ip("10.1.0.99"), b).await);
+        a.sh("ip link set eth0 address fa:16:3e:00:00:77").await;
+        assert!(a.reaches(a.address, b).await);
+        a.sh("ip addr add 10.1.0.13/32 dev eth0").await;
+        host_has("10.1.0.50/24").await;
+        // The host's answer goes the wrong way, but its ARP shows that it was spoken to.
+        a.pings(ip("10.1.0.50"), 56).await;
+        let neighbours = a.sh("ip neigh show 10.1.0.50").await;
+        assert!(neighbours.contains("lladdr"), "{neighbours}");
     });
 }
 
@@ -170,7 +187,7 @@ fn the_host_is_not_on_the_guests_network() {
         let topology = three_guests();
         dataplane.apply(&topology).await.unwrap();
         let guests = boot_all(&dataplane, &topology).await;
-        sh("ip link add outside type bridge && ip addr add 10.1.0.50/24 dev outside && ip link set outside up").await;
+        host_has("10.1.0.50/24").await;
         assert!(!guests[0].pings(ip("10.1.0.50"), 56).await);
         let neighbours = guests[0].sh("ip neigh show 10.1.0.50").await;
         assert!(!neighbours.contains("lladdr"), "the host answered ARP: {neighbours}");

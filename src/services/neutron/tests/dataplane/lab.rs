@@ -227,6 +227,16 @@ impl Guest {
         answer_with_peer(listener);
     }
 
+    /// Listens on TCP and says everything back.
+    pub(crate) async fn echoes(&self, port: u16) {
+        let listener = self.run(move || TcpListener::bind(("0.0.0.0", port)).unwrap()).await;
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                std::thread::spawn(move || io::copy(&mut &stream, &mut &stream));
+            }
+        });
+    }
+
     /// Connects, and reads whom the other side takes us for.
     pub(crate) async fn connects(&self, to: IpAddr, port: u16) -> Option<IpAddr> {
         self.run(move || ask_peer((to, port).into())).await
@@ -264,6 +274,13 @@ pub(crate) fn ask_peer(to: SocketAddr) -> Option<IpAddr> {
     let mut text = String::new();
     io::Read::read_to_string(&mut stream, &mut text).ok()?;
     text.parse().ok()
+}
+
+/// Whether something said on this connection comes back.
+pub(crate) fn still_echoes(mut stream: &TcpStream) -> bool {
+    stream.set_read_timeout(Some(Duration::from_millis(800))).unwrap();
+    let said = io::Write::write_all(&mut stream, b"x").is_ok();
+    said && io::Read::read_exact(&mut stream, &mut [0]).is_ok()
 }
 
 /// A DHCP client's socket on `eth0`.

@@ -7,7 +7,7 @@ use stackup_neutron::drivers::*;
 
 use crate::lab::{
     Guest, allow, answer_with_peer, ask_peer, driver, group, id, ip, isolated, mac, net, network,
-    port, sh, subnet,
+    port, sh, still_echoes, subnet,
 };
 use crate::metadata::{Echo, get};
 
@@ -113,11 +113,18 @@ fn guests_reach_out_and_are_reached() {
         let begun = std::net::TcpStream::connect_timeout(&to, std::time::Duration::from_secs(1));
         assert!(begun.is_err(), "metadata answers the outside");
 
+        a.echoes(7022).await;
+        topology.security_groups[0].rules.push(allow("tcp", Some((7022, 7022)), Remote::Any));
+        dataplane.apply(&topology).await.unwrap();
+        let open = std::net::TcpStream::connect("172.24.4.20:7022").unwrap();
+        assert!(still_echoes(&open));
+
         // The address moves to another guest, and is forgotten.
         topology.routers[0].floating_ips[0].fixed = b.address;
         dataplane.apply(&topology).await.unwrap();
         assert_eq!(b.connects(outside, 8000).await, Some(ip("172.24.4.20")));
         assert_eq!(a.connects(outside, 8000).await, Some(ip("172.24.4.10")));
+        assert!(!still_echoes(&open), "a connection through an address that moved");
         topology.routers[0].floating_ips.clear();
         dataplane.apply(&topology).await.unwrap();
         assert_eq!(host_connects("172.24.4.20").await, None);
