@@ -49,11 +49,7 @@ pub enum ExecError {
     #[error("{program} did not end within {seconds} s")]
     Timeout { program: String, seconds: u64 },
     #[error("{program} failed with status {code}: {stderr}")]
-    Failed {
-        program: String,
-        code: i32,
-        stderr: String,
-    },
+    Failed { program: String, code: i32, stderr: String },
 }
 
 impl Program {
@@ -71,20 +67,14 @@ impl Program {
 
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(Arg {
-            value: arg.as_ref().to_owned(),
-            secret: false,
-        });
+        self.args.push(Arg { value: arg.as_ref().to_owned(), secret: false });
         self
     }
 
     /// An argument that the log and the errors show as `***`.
     #[must_use]
     pub fn secret_arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(Arg {
-            value: arg.as_ref().to_owned(),
-            secret: true,
-        });
+        self.args.push(Arg { value: arg.as_ref().to_owned(), secret: true });
         self
     }
 
@@ -98,8 +88,7 @@ impl Program {
 
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env
-            .push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.env.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -147,10 +136,7 @@ impl Program {
     }
 
     async fn wait(self, shown: &str) -> Result<Output, ExecError> {
-        let fail = |source| ExecError::Start {
-            program: shown.to_owned(),
-            source,
-        };
+        let fail = |source| ExecError::Start { program: shown.to_owned(), source };
         #[expect(clippy::disallowed_methods, reason = "this is the one place")]
         let mut command = tokio::process::Command::new(&self.name);
         command
@@ -158,11 +144,7 @@ impl Program {
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .env("PATH", search_path())
             .env("LC_ALL", "C.UTF-8")
-            .stdin(if self.stdin.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
@@ -230,9 +212,7 @@ fn search_path() -> OsString {
 
 fn code_of(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
-    status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 
 fn kill_group(group: Option<u32>) {
@@ -257,19 +237,12 @@ mod tests {
             .status()
             .await
             .unwrap();
-        assert_eq!(
-            (output.code, output.stdout.trim(), output.stderr.trim()),
-            (3, "out", "err")
-        );
+        assert_eq!((output.code, output.stdout.trim(), output.stderr.trim()), (3, "out", "err"));
     }
 
     #[tokio::test]
     async fn a_failure_names_the_program_but_not_its_secrets() {
-        let error = Program::new("sh")
-            .args(["-c", "exit 1"])
-            .secret_arg("hunter2")
-            .run()
-            .await;
+        let error = Program::new("sh").args(["-c", "exit 1"]).secret_arg("hunter2").run().await;
         let text = error.unwrap_err().to_string();
         assert!(text.contains("sh -c exit 1 ***"), "{text}");
         assert!(!text.contains("hunter2"));

@@ -25,20 +25,14 @@ pub fn unmount(path: &Path) -> io::Result<()> {
 
 /// Free bytes for root on the file system that `path`, or its nearest existing parent, is on.
 pub fn free_bytes(path: &Path) -> io::Result<u64> {
-    let there = path
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or(Path::new("/"));
+    let there = path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let stat = nix::sys::statvfs::statvfs(there)?;
     Ok(stat.blocks_free() * stat.fragment_size())
 }
 
 /// `/proc/mounts` writes blanks as octal.
 fn unescape(text: &str) -> String {
-    text.replace("\\040", " ")
-        .replace("\\011", "\t")
-        .replace("\\012", "\n")
-        .replace("\\134", "\\")
+    text.replace("\\040", " ").replace("\\011", "\t").replace("\\012", "\n").replace("\\134", "\\")
 }
 
 #[cfg(test)]

@@ -13,18 +13,12 @@ pub struct Socket {
 
 /// Every listening TCP socket of this network namespace.
 pub fn listening() -> Vec<Socket> {
-    read("tcp", "0A")
-        .into_iter()
-        .chain(read("tcp6", "0A"))
-        .collect()
+    read("tcp", "0A").into_iter().chain(read("tcp6", "0A")).collect()
 }
 
 /// Every bound and unconnected UDP socket of this network namespace.
 pub fn bound_udp() -> Vec<Socket> {
-    read("udp", "07")
-        .into_iter()
-        .chain(read("udp6", "07"))
-        .collect()
+    read("udp", "07").into_iter().chain(read("udp6", "07")).collect()
 }
 
 impl Socket {
@@ -32,10 +26,7 @@ impl Socket {
     pub fn owner(&self) -> Option<(String, i32)> {
         let wanted = format!("socket:[{}]", self.inode);
         for entry in fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
-            let Some(pid) = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<i32>().ok())
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok())
             else {
                 continue;
             };
@@ -57,10 +48,7 @@ impl Socket {
 
 fn read(table: &str, state: &str) -> Vec<Socket> {
     let text = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
-    text.lines()
-        .skip(1)
-        .filter_map(|line| parse(line, state))
-        .collect()
+    text.lines().skip(1).filter_map(|line| parse(line, state)).collect()
 }
 
 /// `0: 0100007F:0050 00000000:0000 0A … uid timeout inode`, words in the host's byte order.
@@ -80,11 +68,7 @@ fn parse(line: &str, state: &str) -> Option<Socket> {
         Err(_) => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(words.as_slice()).ok()?)),
     };
     let port = u16::from_str_radix(port, 16).ok()?;
-    Some(Socket {
-        address,
-        port,
-        inode: fields.get(9)?.parse().ok()?,
-    })
+    Some(Socket { address, port, inode: fields.get(9)?.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -99,10 +83,7 @@ mod tests {
             .into_iter()
             .find(|socket| socket.port == wanted.port() && socket.address == wanted.ip())
             .unwrap();
-        assert_eq!(
-            found.owner().unwrap().1,
-            i32::try_from(std::process::id()).unwrap()
-        );
+        assert_eq!(found.owner().unwrap().1, i32::try_from(std::process::id()).unwrap());
         drop(listener);
         assert!(!listening().iter().any(|socket| socket.inode == found.inode));
     }
