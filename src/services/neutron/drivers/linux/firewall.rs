@@ -6,6 +6,10 @@
 //! kind, found through a map, so that a frame's cost does not grow with the guests; each security
 //! group has one too, shared by its members.
 //!
+//! Only the answers of a connection pass by its state; what its opener says is held against the
+//! rules every time. So a rule that is taken away ends the connections it allowed, with nothing to
+//! look up or delete.
+//!
 //! Connection state comes from the bridge's own tracking, or (where the kernel has none) from two
 //! bits of the packet mark, set when br_netfilter shows the frame to the IP hooks.
 
@@ -26,9 +30,11 @@ use super::nft::{Ruleset, Table, line, set};
 pub(super) const TABLES: [(&str, &str); 2] =
     [("bridge", "stackup_groups"), ("inet", "stackup_state")];
 
-const ESTABLISHED: u32 = 1;
+const ANSWER: u32 = 1;
 const INVALID: u32 = 2;
-const STATE_BITS: u32 = ESTABLISHED | INVALID;
+/// What counts as an answer: the other direction of a connection, and the errors about it.
+const ANSWERS: [&str; 2] = ["ct state established ct direction reply", "ct state related"];
+const STATE_BITS: u32 = ANSWER | INVALID;
 
 /// The rules of the host's own namespace.
 pub(super) fn host_rules(topology: &Topology, firewall: Firewall) -> Ruleset {
@@ -276,16 +282,18 @@ impl<'a> View<'a> {
         // A stateless group gets no help from connection state; upstream forbids mixing.
         let stateful = groups().count() == 0 || groups().any(|group| group.stateful);
         if stateful {
-            let (established, invalid) = match self.firewall {
+            let (answers, invalid) = match self.firewall {
                 Firewall::Conntrack => {
-                    ("ct state established,related".to_owned(), "ct state invalid".to_owned())
+                    (ANSWERS.map(str::to_owned).to_vec(), "ct state invalid".into())
                 }
                 Firewall::Mark | Firewall::AntiSpoofOnly | Firewall::None => (
-                    format!("meta mark & {STATE_BITS:#x} == {ESTABLISHED:#x}"),
+                    vec![format!("meta mark & {STATE_BITS:#x} == {ANSWER:#x}")],
                     format!("meta mark & {STATE_BITS:#x} == {INVALID:#x}"),
                 ),
             };
-            rule(&format!("{established} accept"));
+            for answer in answers {
+                rule(&format!("{answer} accept"));
+            }
             rule(&format!("{invalid} drop"));
         }
         for group in groups().map(|group| group.id).collect::<BTreeSet<_>>() {
@@ -373,15 +381,14 @@ fn zone_chain(body: &mut String, zones: Option<String>) {
 
 fn state_chain(body: &mut String, hook: &str, on: &str) {
     let keep = !STATE_BITS;
-    line(
-        body,
-        format!(
-            "  chain state_{hook} {{\n    type filter hook {hook} priority -150; policy accept;\n    \
-         {on} meta mark set meta mark & {keep:#x}\n    \
-         {on} ct state established,related meta mark set meta mark | {ESTABLISHED:#x}\n    \
-         {on} ct state invalid meta mark set meta mark | {INVALID:#x}\n  }}"
-        ),
-    );
+    line(body, format!("  chain state_{hook} {{"));
+    line(body, format!("    type filter hook {hook} priority -150; policy accept;"));
+    line(body, format!("    {on} meta mark set meta mark & {keep:#x}"));
+    for answer in ANSWERS {
+        line(body, format!("    {on} {answer} meta mark set meta mark | {ANSWER:#x}"));
+    }
+    line(body, format!("    {on} ct state invalid meta mark set meta mark | {INVALID:#x}"));
+    line(body, "  }");
 }
 
 fn group_chain(body: &mut String, group: &SecurityGroupSpec, direction: Direction) {
@@ -585,7 +592,8 @@ mod tests {
     fn state_comes_from_tracking_or_from_the_mark() {
         let tracked = text(&topology(), Firewall::Conntrack);
         assert!(
-            block(&tracked, "to_tap00000011-00").contains(&"ct state established,related accept")
+            block(&tracked, "to_tap00000011-00")
+                .contains(&"ct state established ct direction reply accept")
         );
         assert!(!tracked.contains("stackup_state") && tracked.contains("chain zones"));
         let marked = text(&topology(), Firewall::Mark);

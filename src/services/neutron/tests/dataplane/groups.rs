@@ -2,7 +2,9 @@
 
 use stackup_neutron::drivers::*;
 
-use crate::lab::{Guest, allow, driver, group, id, ip, isolated, net, network, port, sh};
+use crate::lab::{
+    Guest, allow, driver, group, id, ip, isolated, net, network, port, sh, still_echoes,
+};
 
 fn three_guests() -> Topology {
     Topology {
@@ -34,7 +36,8 @@ async fn boot_all(dataplane: &dyn Dataplane, topology: &Topology) -> Vec<Guest> 
 fn members_reach_each_other_and_strangers_do_not() {
     isolated("groups::members_reach_each_other_and_strangers_do_not", || async {
         let dataplane = driver(None);
-        println!("{:?}", dataplane.facts().await.unwrap());
+        let firewall = dataplane.facts().await.unwrap().firewall;
+        assert!(matches!(firewall, Firewall::Conntrack | Firewall::Mark), "{firewall:?}");
         let mut topology = three_guests();
         let report = dataplane.apply(&topology).await.unwrap();
         assert_eq!(report.problems, []);
@@ -59,6 +62,17 @@ fn members_reach_each_other_and_strangers_do_not() {
         assert!(a.pings(c.address, 56).await);
         assert_eq!(a.connects(c.address, 22).await, Some(a.address));
         assert_eq!(a.connects(c.address, 23).await, None, "another port");
+
+        c.echoes(9).await;
+        let rules = &mut topology.security_groups[1].rules;
+        rules.push(allow("tcp", Some((9, 9)), Remote::Group(id(901))));
+        dataplane.apply(&topology).await.unwrap();
+        let to = std::net::SocketAddr::new(c.address, 9);
+        let open = a.run(move || std::net::TcpStream::connect(to).unwrap()).await;
+        assert!(still_echoes(&open));
+        topology.security_groups[1].rules.pop();
+        dataplane.apply(&topology).await.unwrap();
+        assert!(!still_echoes(&open), "a connection that its rule no longer allows");
 
         topology.security_groups[1].rules.pop();
         topology.security_groups[1].rules.push(allow(
