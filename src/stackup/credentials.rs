@@ -48,10 +48,16 @@ impl Credentials {
         serde_json::from_str(&text).map_err(|error| Problem::internal(&error))
     }
 
+    /// The file's content.
+    pub fn to_text(&self) -> Result<String, Problem> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Problem::internal(&error))?;
+        Ok(format!("{text}\n"))
+    }
+
     /// Keeps them for the verbs that come later.
     pub fn write(&self, state_dir: &Path) -> Result<(), Problem> {
-        let text = serde_json::to_vec_pretty(self).map_err(|error| Problem::internal(&error))?;
-        stackup_system::files::write_atomic(&state_dir.join(FILE), &text, 0o600)
+        let text = self.to_text()?;
+        stackup_system::files::write_atomic(&state_dir.join(FILE), text.as_bytes(), 0o600)
             .map_err(|error| Problem::internal(&error))
     }
 }

@@ -87,6 +87,9 @@ pub enum Verb {
     Ledger(host::LedgerArgs),
     /// List every route: verb, path, versions, rule
     Routes(routes::RoutesArgs),
+    /// Make again what a reboot took from the host
+    #[command(hide = true)]
+    Wire,
     /// Keep `serve` running where no service manager does
     #[command(hide = true)]
     Supervise,
@@ -119,6 +122,7 @@ pub fn run(cli: Cli) -> Result<(), Problem> {
         Verb::Trace(args) => trace::run(globals, printer, &args),
         Verb::Ledger(args) => host::ledger(globals, printer, &args),
         Verb::Routes(args) => routes::run(globals, printer, &args),
+        Verb::Wire => service::wire(globals),
         Verb::Supervise => service::supervise(globals),
         Verb::Completion(args) => completion::run(&args),
     }

@@ -61,17 +61,22 @@ async fn serve(
     printer: Printer,
     ring: Ring,
 ) -> Result<(), Problem> {
-    let mut credentials = match Credentials::read(state_dir) {
-        Ok(known) if !ephemeral => known,
-        _ => Credentials::make("", &profile.region, profile.password.as_deref()),
-    };
+    let known = Credentials::read(state_dir).ok();
+    let mut credentials = known.clone().unwrap_or_else(|| {
+        Credentials::make("", &profile.region, profile.password.as_deref())
+    });
     if ephemeral {
         shutdown::end_with_parent().map_err(|error| Problem::internal(&error))?;
+    } else {
+        super::service::rewire(state_dir).await?;
     }
     let cloud = Cloud::start(profile, state_dir, &credentials, ring).await.map_err(explain)?;
     shutdown::watch(&cloud.supervisor).map_err(|error| Problem::internal(&error))?;
     credentials.auth_url.clone_from(&cloud.about.auth_url);
-    credentials.write(state_dir)?;
+    // An installed cloud's are the ledger's to change.
+    if known.is_none() {
+        credentials.write(state_dir)?;
+    }
     if ephemeral {
         announce(&credentials, state_dir).await?;
     } else {

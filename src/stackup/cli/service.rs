@@ -1,9 +1,11 @@
 //! `stackup start`, `stop`, `logs`, and the watcher behind them where no systemd runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
+use stackup_core::SystemClock;
 use stackup_host::Paths;
 use stackup_host::service;
 use stackup_system::Program;
@@ -47,6 +49,24 @@ pub fn stop(globals: &Globals, printer: Printer, _: &StopArgs) -> Result<(), Pro
         printer.say("stackup stopped; guests run on");
         Ok(())
     })
+}
+
+/// Makes again what a reboot took from the host: bridges, rules, the volume group. For the unit.
+pub fn wire(globals: &Globals) -> Result<(), Problem> {
+    block_on(rewire(&globals.state_dir))
+}
+
+/// As [`wire`], for `serve`; a host on which nothing was installed has nothing to make again.
+pub async fn rewire(state_dir: &Path) -> Result<(), Problem> {
+    let paths = Paths::new(state_dir);
+    if !paths.ledger().exists() {
+        return Ok(());
+    }
+    let restored = stackup_host::rewire(&paths, Arc::new(SystemClock)).await.map_err(problem)?;
+    if !restored.is_empty() {
+        tracing::info!(?restored, "the host was wired again");
+    }
+    Ok(())
 }
 
 /// The life of `stackup supervise`: not for people.
