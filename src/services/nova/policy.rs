@@ -8,8 +8,8 @@ const fn base(name: &'static str, check: &'static str) -> Rule {
     Rule { name, check, scopes: &[], description: "" }
 }
 
-const fn rule(name: &'static str, check: &'static str, description: &'static str) -> Rule {
-    Rule { name, check, scopes: PROJECT, description }
+const fn rule(name: &'static str, check: &'static str) -> Rule {
+    Rule { scopes: PROJECT, ..base(name, check) }
 }
 
 /// Every rule; the first ones are there for the others to refer to.
@@ -181,3 +181,31 @@ pub const RULES: &[Rule] = &[
     rule("os_compute_api:os-volumes-attachments:update", "rule:project_member_or_admin"),
     rule("os_compute_api:os-volumes-attachments:delete", "rule:project_member_or_admin"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use stackup_policy::Policy;
+    use stackup_web::Access;
+
+    use super::*;
+
+    #[test]
+    fn every_route_has_its_rule() {
+        let policy = Policy::new(&[RULES], &BTreeMap::new()).unwrap();
+        for route in crate::api::routes() {
+            if let Access::Rule(rule) = route.access {
+                assert!(policy.knows(rule), "{} {}: {rule}", route.verb, route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn no_rule_is_there_twice() {
+        let mut names: Vec<&str> = RULES.iter().map(|rule| rule.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RULES.len());
+    }
+}
