@@ -30,7 +30,7 @@ use axum::Router;
 use stackup_contracts::Hub;
 use stackup_core::SharedClock;
 use stackup_policy::{Policy, Rule};
-use stackup_store::{Db, Migration, StoreConfig};
+use stackup_store::{Migration, StoreConfig};
 use stackup_web::{Api, BootError, Depth, Fault, RouteInfo, Service, dialects};
 
 pub use config::Config;
@@ -41,7 +41,7 @@ const MIGRATIONS: &[Migration] =
 
 /// The service.
 pub struct Placement {
-    db: Db,
+    db: store::Store,
     clock: SharedClock,
     policy: Arc<Policy>,
     hub: Hub,
@@ -57,7 +57,7 @@ pub struct Deps {
 impl Placement {
     /// Opens the state. Fails when it cannot be migrated, or a changed rule does not parse.
     pub async fn new(config: Config, deps: Deps) -> Result<Arc<Self>, BootError> {
-        let db = Db::open("placement", &deps.store, MIGRATIONS).await?;
+        let db = store::Store::open(&deps.store, MIGRATIONS).await?;
         let policy = Arc::new(Policy::new(&[policy::RULES], &config.policy)?);
         Ok(Arc::new(Self { db, clock: deps.clock, policy, hub: deps.hub }))
     }

@@ -70,3 +70,10 @@ CREATE TABLE allocation (
     PRIMARY KEY (consumer_id, provider_id, resource_class)
 ) STRICT;
 CREATE INDEX allocation_provider ON allocation (provider_id, resource_class);
+
+-- How many writes there have been: whoever holds a picture of all providers sees whether it is true.
+CREATE TABLE revision (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    writes INTEGER NOT NULL
+) STRICT;
+INSERT INTO revision (id, writes) VALUES (1, 0);

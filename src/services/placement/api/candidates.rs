@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::logic::names;
 use crate::model::candidates::{Offer, Way, search};
 use crate::model::request::{Group, Request};
-use crate::store::snapshot;
 
 /// `limit=`
 const LIMIT: Mv = Mv(1, 16);
@@ -40,16 +39,15 @@ pub(super) async fn list(
 ) -> Result<Response, Error> {
     let request = Arc::new(read(&cx, &query)?);
     let asked = Arc::clone(&request);
-    let found = placement.db.read(move |r| {
+    let checked = placement.db.read(move |r| {
         for group in asked.groups.values() {
             names::check_group(r, group)?;
         }
-        names::check_traits(r, asked.root_required.iter().chain(&asked.root_forbidden))?;
-        let offers = snapshot::offers(r)?;
-        let ways = search(&offers, &asked);
-        Ok::<_, Error>((offers, ways))
+        names::check_traits(r, asked.root_required.iter().chain(&asked.root_forbidden))
     });
-    let (offers, ways) = found.await?;
+    checked.await?;
+    let offers = placement.db.offers().await?;
+    let ways = search(&offers, &request);
     let body = json!({
         "allocation_requests": ways.iter().map(|way| way_view(&cx, way)).collect::<Vec<_>>(),
         "provider_summaries": summaries(&cx, &request, &offers, &ways),

@@ -20,7 +20,6 @@ use crate::logic::{names, providers};
 use crate::model::candidates::{self, Offer};
 use crate::model::provider::Provider;
 use crate::model::request::Group;
-use crate::store::snapshot;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,9 +55,10 @@ pub(super) async fn list(
     let filter = Filter::read(&cx, &query)?;
     let read = placement.db.read(move |r| {
         names::check_group(r, &filter.group)?;
-        Ok::<_, Error>((snapshot::offers(r)?, filter))
+        Ok::<_, Error>(filter)
     });
-    let (offers, filter) = read.await?;
+    let filter = read.await?;
+    let offers = placement.db.offers().await?;
     let alone = candidates::Alone::new(&offers, &filter.group);
     let found: Vec<Value> = offers
         .iter()

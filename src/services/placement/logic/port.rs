@@ -1,6 +1,6 @@
 //! The door for other services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use stackup_contracts as contracts;
@@ -12,10 +12,9 @@ use stackup_core::{Ctx, ProviderId};
 use super::{allocations, inventories, providers};
 use crate::error::Error;
 use crate::model::allocation::{Claim, Expected};
-use crate::model::candidates::search;
+use crate::model::candidates::{Offer, search};
 use crate::model::request::{Group, Request};
 use crate::store::names::Kind;
-use crate::store::snapshot;
 use crate::{Placement, store};
 
 #[async_trait]
@@ -72,14 +71,12 @@ impl contracts::Placement for Placement {
         query: &CandidateQuery,
     ) -> Result<Vec<Candidate>, CallError> {
         let request = as_request(query);
-        let found = self.db.read(move |r| {
-            let offers = snapshot::offers(r)?;
-            let ways = search(&offers, &request);
-            let ids = ways.iter().flat_map(|way| way.allocations.keys());
-            let chosen = ids.filter_map(|id| offers.iter().find(|o| o.provider.id == *id));
-            Ok::<_, Error>(chosen.map(as_candidate).collect::<Vec<_>>())
-        });
-        Ok(found.await?)
+        let offers = self.db.offers().await.map_err(Error::from)?;
+        let by_id: HashMap<&ProviderId, &Offer> =
+            offers.iter().map(|offer| (&offer.provider.id, offer)).collect();
+        let ways = search(&offers, &request);
+        let chosen = ways.iter().flat_map(|way| way.allocations.keys());
+        Ok(chosen.filter_map(|id| by_id.get(id).copied()).map(as_candidate).collect())
     }
 
     #[tracing::instrument(skip_all, fields(consumer = %consumer.id))]
@@ -156,7 +153,7 @@ fn as_request(query: &CandidateQuery) -> Request {
     }
 }
 
-fn as_candidate(offer: &crate::model::candidates::Offer) -> Candidate {
+fn as_candidate(offer: &Offer) -> Candidate {
     Candidate {
         provider: offer.provider.id.clone(),
         name: offer.provider.name.clone(),

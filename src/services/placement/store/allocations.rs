@@ -42,7 +42,7 @@ SELECT consumer.kind, consumer.id, allocation.resource_class, allocation.used
 FROM allocation
 JOIN consumer ON consumer.id = allocation.consumer_id
 WHERE consumer.project_id = $1
-  AND ($2 IS NULL OR consumer.user_id = $2)";
+  AND (consumer.user_id = $2 OR $2 IS NULL)";
 
 /// Amounts of a provider or a consumer, by whoever is on the other side.
 pub(crate) type BySide = BTreeMap<String, Resources>;

@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] =
 const STORE: &[&str] = &[
     include_str!("../../store/allocations.rs"),
     include_str!("../../store/inventories.rs"),
+    include_str!("../../store/mod.rs"),
     include_str!("../../store/names.rs"),
     include_str!("../../store/providers.rs"),
     include_str!("../../store/snapshot.rs"),
