@@ -41,6 +41,12 @@ pub trait Identity: Send + Sync {
     /// Who holds the token. Sees a revocation at once.
     async fn authenticate(&self, token: &str) -> Result<Arc<Caller>, AuthError>;
 
+    /// Whether the caller's token may make this request of a service: an application credential
+    /// may be bound to some. `path` is the service's own, `/v2.1/servers`.
+    async fn may_request(&self, _caller: &Caller, _service: &str, _verb: &str, _path: &str) -> bool {
+        true
+    }
+
     async fn project(&self, id: &ProjectId) -> Result<Option<ProjectInfo>, CallError>;
 
     /// A project by name in the default domain: for what is seeded.

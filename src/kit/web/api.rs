@@ -10,6 +10,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
+use http::Method;
 use http::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use stackup_contracts::{AuthError, Hub};
 use stackup_core::{Ctx, ErrorKind, Mv, Origin, ids};
@@ -94,7 +95,8 @@ impl Api {
         mut request: Request,
     ) -> Result<(&'a Route<S>, Request), Fault> {
         // The token comes first: whoever has none learns nothing of what is there.
-        let cx = self.authenticate(visit, request.headers()).await;
+        let (verb, path) = (request.method().clone(), request.uri().path().to_owned());
+        let cx = self.authenticate(visit, request.headers(), &verb, &path).await;
         let open = rows.any_open();
         if !open && let Err(fault) = &cx {
             return Err(fault.clone());
@@ -115,7 +117,13 @@ impl Api {
         Ok((row, request))
     }
 
-    async fn authenticate(&self, visit: &Visit, headers: &HeaderMap) -> Result<Ctx, Fault> {
+    async fn authenticate(
+        &self,
+        visit: &Visit,
+        headers: &HeaderMap,
+        verb: &Method,
+        path: &str,
+    ) -> Result<Ctx, Fault> {
         let token = headers.get("x-auth-token").and_then(|value| value.to_str().ok());
         let token = token.ok_or_else(Fault::unauthorized)?;
         let identity = self.hub.identity().map_err(Fault::from)?;
@@ -123,6 +131,10 @@ impl Api {
             AuthError::Invalid => Fault::unauthorized(),
             AuthError::Unavailable(why) => Fault::new(ErrorKind::Unavailable, why),
         })?;
+        let bound = caller.application_credential_id.is_some();
+        if bound && !identity.may_request(&caller, self.codename, verb.as_str(), path).await {
+            return Err(Fault::unauthorized());
+        }
         Ok(Ctx {
             request_id: Arc::clone(&visit.request_id),
             caller,

@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use stackup_core::{Ctx, Scope, Time, ids};
+use serde_json::Value;
+use stackup_core::{Caller, Ctx, Scope, Time, ids};
 use stackup_policy::Target;
 use stackup_store::Tx;
 
@@ -11,7 +12,9 @@ use crate::Keystone;
 use crate::error::Error;
 use crate::model::application_credential::{AccessRule, ApplicationCredential};
 use crate::model::role::Role;
-use crate::store::{Where, application_credentials as store, assignments, projects, roles};
+use crate::store::{
+    Where, application_credentials as store, assignments, catalog, projects, roles,
+};
 
 /// What a request says of an application credential.
 #[derive(Clone, Default)]
@@ -205,6 +208,37 @@ impl Keystone {
         let rules = self.read(move |r| Ok(store::rules(r, &owner)?)).await?;
         let found = rules.into_iter().find(|rule| rule.id == id);
         found.ok_or_else(|| Error::not_found("Access Rule", id))
+    }
+
+    /// Whether a request is one that the caller's application credential may make. One without
+    /// rules may make all; one that is gone, none.
+    pub(crate) async fn is_within_rules(
+        &self,
+        caller: &Caller,
+        service: &str,
+        verb: &str,
+        path: &str,
+    ) -> Result<bool, Error> {
+        let Some(id) = caller.application_credential_id.clone() else {
+            return Ok(true);
+        };
+        let service = service.to_owned();
+        let (found, kinds) = self
+            .read(move |r| {
+                let mut kinds = Vec::new();
+                for known in catalog::services(r, &Where::new())? {
+                    if known.extra.get("name").and_then(Value::as_str) == Some(&service) {
+                        kinds.push(known.kind);
+                    }
+                }
+                Ok((store::get(r, &id)?, kinds))
+            })
+            .await?;
+        let Some(found) = found else {
+            return Ok(false);
+        };
+        let allows = |rule: &AccessRule| kinds.contains(&rule.service) && rule.covers(verb, path);
+        Ok(found.access_rules.is_empty() || found.access_rules.iter().any(allows))
     }
 
     /// Deletes a rule that no application credential uses.

@@ -25,6 +25,13 @@ impl Identity for Keystone {
         }
     }
 
+    async fn may_request(&self, caller: &Caller, service: &str, verb: &str, path: &str) -> bool {
+        self.is_within_rules(caller, service, verb, path).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "could not read the rules of an application credential");
+            false
+        })
+    }
+
     async fn project(&self, id: &ProjectId) -> Result<Option<ProjectInfo>, CallError> {
         let id = id.clone();
         let found = self.read(move |r| Ok(projects::get(r, &id)?)).await?;
