@@ -226,8 +226,10 @@ impl Nova {
         let event = event(begun, started, now, result.as_ref().err());
         let written = match result {
             Ok(ended) => {
-                let event = event.clone();
                 self.change_own(&begun.server.id, move |tx, server| {
+                    // A build finds its host while it runs.
+                    let host = event.host.clone().or(server.host.clone());
+                    let event = ActionEvent { host, ..event.clone() };
                     actions::add_event(tx, row, &event, now)?;
                     let deleting = server.task_state == Some(TaskState::Deleting);
                     if !deleting || job.task == TaskState::Deleting {

@@ -36,13 +36,15 @@ pub(crate) async fn run(
     let _turn = nova.builds.acquire().await;
     let cx = begun.cx.elevated("nova");
     let mut tried: Vec<String> = Vec::new();
+    let mut last: Option<Error> = None;
     let mut server = begun.server;
     loop {
         server = match place(&nova, &cx, &server, &tried).await {
             Ok(server) => server,
             Err(error) => {
                 abandon(&nova, &cx, &server).await;
-                return Err(error);
+                // Why the tried hosts failed says more than that no other is left.
+                return Err(last.unwrap_or(error));
             }
         };
         let host = server.host.clone().unwrap_or_default();
@@ -70,6 +72,7 @@ pub(crate) async fn run(
             return Err(error);
         }
         tracing::warn!(server = %server.id, error = %chain(&error), "the build moves to another host");
+        last = Some(error);
     }
 }
 
