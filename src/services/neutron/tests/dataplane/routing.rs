@@ -209,3 +209,30 @@ fn a_guest_makes_its_ipv6_address_from_the_advertisement() {
         panic!("no address: {}", guests[0].sh("ip -6 addr").await);
     });
 }
+
+#[test]
+fn a_guest_on_the_outer_network_is_guarded_from_the_host_too() {
+    isolated("routing::a_guest_on_the_outer_network_is_guarded_from_the_host_too", || async {
+        let dataplane = driver(None);
+        let mut outside = port(50, EXTERNAL, &[902]);
+        outside.fixed_ips = vec![FixedIp { subnet: id(109), address: ip("172.24.4.50") }];
+        let mut topology = topology();
+        topology.ports = vec![outside];
+        topology.security_groups.push(group(902));
+        dataplane.apply(&topology).await.unwrap();
+        sh("ip addr add 172.24.4.1/24 dev br-ex").await;
+        let guest = Guest::boot(&dataplane, &topology.ports[0], "172.24.4.1").await;
+        guest.listens(22).await;
+        answer_with_peer(TcpListener::bind(("172.24.4.1", 8000)).unwrap());
+        let host = ip("172.24.4.1");
+        assert_eq!(guest.connects(host, 8000).await, Some(guest.address));
+        assert_eq!(host_connects("172.24.4.50").await, None, "closed inwards");
+        topology.security_groups[1].rules.push(allow("tcp", Some((22, 22)), Remote::Any));
+        dataplane.apply(&topology).await.unwrap();
+        assert_eq!(host_connects("172.24.4.50").await, Some(host));
+        topology.security_groups[1].rules.retain(|rule| rule.direction == Direction::Ingress);
+        dataplane.apply(&topology).await.unwrap();
+        assert_eq!(guest.connects(host, 8000).await, None, "closed outwards");
+        assert_eq!(host_connects("172.24.4.50").await, Some(host), "answers still pass");
+    });
+}
