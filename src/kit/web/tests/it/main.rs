@@ -1,5 +1,12 @@
 //! The kit, seen through a router: a small service with one row of each kind.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is a failed test"
+)]
+
 mod access;
 mod bodies;
 mod dispatch;

@@ -78,7 +78,7 @@ async fn a_consumer_changes_only_as_it_was_read() {
     let (id, consumer) = (host(&fixture).await, ids::uuid());
     let path = format!("/allocations/{consumer}");
     let put = async |generation: Value| {
-        let body = claim(&[(&id, json!({"VCPU": 3}))], generation);
+        let body = claim(&[(&id, json!({"VCPU": 3}))], &generation);
         fixture.latest().put(&path, &body).await
     };
     let conflict = put(json!(5)).await.expect(409);
@@ -93,7 +93,7 @@ async fn a_consumer_changes_only_as_it_was_read() {
     let shown = fixture.latest().get(&path).await.expect(200);
     assert_eq!(shown.json["consumer_generation"], 2);
     // Nothing is a claim too: the consumer goes.
-    fixture.latest().put(&path, &claim(&[], json!(2))).await.expect(204);
+    fixture.latest().put(&path, &claim(&[], &json!(2))).await.expect(204);
     put(Value::Null).await.expect(204);
     fixture.latest().delete(&path).await.expect(204);
     fixture.latest().delete(&path).await.expect(404);
@@ -131,7 +131,7 @@ async fn bad_bodies_are_400() {
     let fixture = Fixture::new().await;
     let id = host(&fixture).await;
     let path = format!("/allocations/{}", ids::uuid());
-    let good = claim(&[(&id, json!({"VCPU": 1}))], Value::Null);
+    let good = claim(&[(&id, json!({"VCPU": 1}))], &Value::Null);
     let with = |key: &str, value: Value| {
         let mut body = good.clone();
         body[key] = value;
@@ -180,8 +180,8 @@ async fn several_consumers_change_together_or_not_at_all() {
     // As nova migrates: the migration takes over the old place, the server gets a new one.
     let body = |amount: u64| {
         json!({
-            &migration: claim(&[(&one, json!({"VCPU": 8}))], Value::Null),
-            &server: claim(&[(&two, json!({"VCPU": amount}))], json!(1)),
+            &migration: claim(&[(&one, json!({"VCPU": 8}))], &Value::Null),
+            &server: claim(&[(&two, json!({"VCPU": amount}))], &json!(1)),
         })
     };
     fixture.latest().post("/allocations", &body(9)).await.expect(409);

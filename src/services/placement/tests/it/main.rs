@@ -1,5 +1,12 @@
 //! Placement over HTTP, and through the door for other services.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is a failed test"
+)]
+
 mod allocations;
 mod candidates;
 mod guards;
@@ -101,13 +108,13 @@ impl Fixture {
 
     /// Takes resources of one provider for a consumer that has none.
     async fn take(&self, consumer: &str, provider: &str, resources: Value) -> Answer {
-        let body = claim(&[(provider, resources)], json!(null));
+        let body = claim(&[(provider, resources)], &json!(null));
         self.latest().put(&format!("/allocations/{consumer}"), &body).await
     }
 }
 
 /// The body of a claim in the latest form.
-fn claim(wanted: &[(&str, Value)], generation: Value) -> Value {
+fn claim(wanted: &[(&str, Value)], generation: &Value) -> Value {
     let allocations: serde_json::Map<String, Value> = wanted
         .iter()
         .map(|(id, resources)| ((*id).to_owned(), json!({"resources": resources})))

@@ -27,7 +27,7 @@ async fn inventory_and_what_is_used_of_it_move_to_a_child() {
                     "inventories": {"VGPU": {"total": 2}}, "resource_provider_generation": 0,
                 },
             },
-            "allocations": {&consumer: claim(&split, json!(consumer_generation))},
+            "allocations": {&consumer: claim(&split, &json!(consumer_generation))},
         })
     };
     let stale = service.post("/reshaper", &body(1, 1)).await.expect(409);
