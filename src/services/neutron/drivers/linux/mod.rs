@@ -212,7 +212,7 @@ impl State {
             .collect();
         // Before the interfaces come, for they inherit.
         for (name, namespace) in &work {
-            set_sysctls(name, namespace, report).await?;
+            set_sysctls(name, namespace, report).await;
         }
         let mut batch = Batch::default();
         for (name, namespace) in &wanted.namespaces {
@@ -225,7 +225,8 @@ impl State {
             }
         }
         run(&batch, None, report).await?;
-        self.fill(work, links, &bridges, report).await
+        self.fill(work, links, &bridges, report).await;
+        Ok(())
     }
 
     /// Makes what is inside these namespaces.
@@ -235,7 +236,7 @@ impl State {
         links: &Links,
         bridges: &BTreeSet<String>,
         report: &mut Report,
-    ) -> Result<()> {
+    ) {
         let mut running = futures::stream::iter(work)
             .map(|(name, namespace)| async move {
                 let outcome = inside(&name, &namespace).await;
@@ -243,10 +244,21 @@ impl State {
             })
             .buffer_unordered(PARALLEL);
         while let Some((name, namespace, outcome)) = running.next().await {
-            let mut outcome = outcome?;
-            if !outcome.broken.is_empty() {
-                outcome = mend(&name, &namespace, links, bridges, outcome, report).await?;
-            }
+            let outcome = match outcome {
+                Ok(found) if !found.broken.is_empty() => {
+                    mend(&name, &namespace, links, bridges, found, report).await
+                }
+                other => other,
+            };
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                // One that cannot be entered must not keep the others from being made.
+                Err(error) => {
+                    report.problem(Some(namespace.subject), format!("{name}: {error}"));
+                    self.made.remove(&name);
+                    continue;
+                }
+            };
             report.changes += outcome.changes;
             let whole = outcome.refused.is_empty() && outcome.broken.is_empty();
             note(outcome.refused, report);
@@ -256,7 +268,6 @@ impl State {
                 self.made.remove(&name);
             }
         }
-        Ok(())
     }
 
     async fn serve(
@@ -331,7 +342,7 @@ async fn mend(
     Ok(after)
 }
 
-async fn set_sysctls(name: &str, namespace: &Namespace, report: &mut Report) -> Result<()> {
+async fn set_sysctls(name: &str, namespace: &Namespace, report: &mut Report) {
     let sysctls = namespace.sysctls.clone();
     let set = move || {
         let mut changed = 0;
@@ -342,9 +353,10 @@ async fn set_sysctls(name: &str, namespace: &Namespace, report: &mut Report) -> 
     };
     match netns::within(name, set).await {
         Ok(changed) => report.changes += changed,
-        Err(source) => return Err(DataplaneError::Namespace { name: name.to_owned(), source }),
+        Err(error) => {
+            report.problem(Some(namespace.subject), format!("settings of {name}: {error}"));
+        }
     }
-    Ok(())
 }
 
 async fn run(batch: &Batch, namespace: Option<&str>, report: &mut Report) -> Result<()> {

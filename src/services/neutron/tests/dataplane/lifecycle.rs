@@ -105,6 +105,19 @@ fn what_somebody_breaks_is_repaired() {
 }
 
 #[test]
+fn one_broken_namespace_does_not_stop_the_others() {
+    isolated("lifecycle::one_broken_namespace_does_not_stop_the_others", || async {
+        let dataplane = driver(None);
+        // A file that is no namespace, as a kill in the middle of making one leaves it.
+        sh(&format!("touch /run/netns/{}", names::dhcp_namespace(id(1)))).await;
+        let report = dataplane.apply(&topology()).await.unwrap();
+        assert!(report.problems.iter().any(|problem| problem.subject == Some(id(1))));
+        assert!(report.wired.contains(&id(202)) && report.wired.contains(&id(502)), "{report:?}");
+        assert!(!report.wired.contains(&id(201)));
+    });
+}
+
+#[test]
 fn a_small_change_is_quick() {
     isolated("lifecycle::a_small_change_is_quick", || async {
         let dataplane = driver(None);
