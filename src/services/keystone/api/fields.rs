@@ -7,6 +7,9 @@ use stackup_web::body::{self, MAX_JSON};
 use crate::error::Error;
 use crate::model::Extra;
 
+/// An option of a resource, and whether a value is one that it may have.
+pub(crate) type KnownOption = (&'static str, fn(&Value) -> bool);
+
 /// A JSON object; an empty body is an empty one.
 pub(crate) struct Body(pub(crate) Extra);
 
@@ -179,10 +182,7 @@ impl Fields {
     }
 
     /// The resource's options; only those `known` are, each with its check.
-    pub(crate) fn options(
-        &mut self,
-        known: &[(&str, fn(&Value) -> bool)],
-    ) -> Result<Option<Extra>, Error> {
+    pub(crate) fn options(&mut self, known: &[KnownOption]) -> Result<Option<Extra>, Error> {
         let options = match self.take("options") {
             None => return Ok(None),
             Some(Value::Object(map)) => map,
@@ -236,7 +236,7 @@ pub(crate) fn required<T>(value: Option<T>, key: &str) -> Result<T, Error> {
 }
 
 /// The one option of domains, projects and roles.
-pub(crate) const IMMUTABLE: &[(&str, fn(&Value) -> bool)] = &[("immutable", Value::is_boolean)];
+pub(crate) const IMMUTABLE: &[KnownOption] = &[("immutable", Value::is_boolean)];
 
 #[cfg(test)]
 mod tests {

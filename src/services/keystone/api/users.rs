@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use stackup_core::Ctx;
 use stackup_web::{Cx, Json, answer};
 
-use super::fields::{Body, Fields, required};
+use super::fields::{Body, Fields, KnownOption, required};
 use super::list::{Filter, Listing, by, flag};
 use crate::Keystone;
 use crate::error::Error;
@@ -22,7 +22,7 @@ const GROUP_FILTERS: &[Filter] = &[by("name", "name")];
 const PROJECT_FILTERS: &[Filter] =
     &[by("name", "name"), by("domain_id", "domain_id"), flag("enabled", "enabled")];
 /// The options of a user, each with what it may be.
-const OPTIONS: &[(&str, fn(&Value) -> bool)] = &[
+const OPTIONS: &[KnownOption] = &[
     ("ignore_change_password_upon_first_use", Value::is_boolean),
     ("ignore_password_expiry", Value::is_boolean),
     ("ignore_lockout_failure_attempts", Value::is_boolean),

@@ -150,7 +150,7 @@ mod tests {
     fn a_damaged_key_is_found_at_start() {
         let dir = tempfile::tempdir().unwrap();
         drop(KeyRing::open(dir.path()).unwrap());
-        std::fs::write(dir.path().join("1"), "no key").unwrap();
+        files::write_atomic(&dir.path().join("1"), b"no key", 0o600).unwrap();
         assert!(KeyRing::open(dir.path()).is_err());
     }
 }

@@ -72,17 +72,15 @@ impl Keystone {
         user_id: stackup_core::UserId,
         condition: Where,
     ) -> Result<Vec<Project>, Error> {
-        self.scan(move |r| {
-            let held = assignments::of_user(r, &user_id)?;
-            let all = projects::list(r, &condition.eq("is_domain", false))?;
-            let mut reached = Vec::new();
-            for project in all {
-                let place = assignments::place(r, &project)?;
-                if held.iter().any(|assignment| place.is_reached_by(assignment)) {
-                    reached.push(project);
-                }
+        self.read(move |r| {
+            let mut reached = BTreeSet::new();
+            for held in assignments::of_user(r, &user_id)? {
+                let places = places(r, &held)?;
+                let projects = places.into_iter().filter(|(kind, _)| *kind == TargetKind::Project);
+                reached.extend(projects.map(|(_, id)| id));
             }
-            Ok(reached)
+            let condition = condition.among("id", reached).eq("is_domain", false);
+            Ok(projects::list(r, &condition)?)
         })
         .await
     }
@@ -128,11 +126,11 @@ fn list(r: &Reader<'_>, query: &AssignmentQuery) -> Result<Vec<Effective>, Error
         if query.inherited.is_some_and(|inherited| inherited != stored.inherited) {
             continue;
         }
-        let direct = Effective { holds: stored.clone(), source: stored, implied_by: None };
         if query.effective {
-            found.extend(effects(r, direct)?);
+            found.extend(effects(r, &stored)?);
         } else {
-            found.insert(direct);
+            let source = stored.clone();
+            found.insert(Effective { holds: stored, source, implied_by: None });
         }
     }
     let matches = |effect: &Effective| {
@@ -184,20 +182,12 @@ fn targets(r: &Reader<'_>, query: &AssignmentQuery) -> Result<Option<BTreeSet<St
 }
 
 /// What follows from a stored assignment: for each member, each project below, each implied role.
-fn effects(r: &Reader<'_>, direct: Effective) -> Result<Vec<Effective>, Error> {
-    let source = direct.source.clone();
+fn effects(r: &Reader<'_>, source: &Assignment) -> Result<Vec<Effective>, Error> {
     let actors = match source.actor_kind {
         ActorKind::User => vec![source.actor_id.clone()],
         ActorKind::Group => groups::members(r, &source.actor_id)?,
     };
-    let places = match (source.target_kind, source.inherited) {
-        (TargetKind::Domain, true) => {
-            let inside = Where::new().eq("domain_id", &source.target_id);
-            ids(projects::list(r, &inside)?)
-        }
-        (TargetKind::Project, true) => ids(projects::below(r, &source.target_id)?),
-        (kind, _) => vec![(kind, source.target_id.clone())],
-    };
+    let places = places(r, source)?;
     let mut given = vec![(None, source.role_id.clone())];
     let implied: Implications = roles::implications(r)?;
     given.extend(implied.of(&source.role_id).into_iter().map(|(prior, role)| (Some(prior), role)));
@@ -224,6 +214,18 @@ fn effects(r: &Reader<'_>, direct: Effective) -> Result<Vec<Effective>, Error> {
         }
     }
     Ok(all)
+}
+
+/// Where an assignment has its effect.
+fn places(r: &Reader<'_>, source: &Assignment) -> Result<Vec<(TargetKind, String)>, Error> {
+    Ok(match (source.target_kind, source.inherited) {
+        (TargetKind::Domain, true) => {
+            let inside = Where::new().eq("domain_id", &source.target_id);
+            ids(projects::list(r, &inside)?)
+        }
+        (TargetKind::Project, true) => ids(projects::below(r, &source.target_id)?),
+        (kind, _) => vec![(kind, source.target_id.clone())],
+    })
 }
 
 fn ids(projects: Vec<Project>) -> Vec<(TargetKind, String)> {

@@ -115,9 +115,10 @@ async fn seed(keystone: &Keystone) -> Result<(), Error> {
         None
     } else {
         let config = &keystone.config;
-        let user = keystone.new_password(config.admin_password.expose(), false).await?;
-        let service = keystone.new_password(config.service_password.expose(), false).await?;
-        Some((user, service))
+        Some(tokio::try_join!(
+            keystone.new_password(config.admin_password.expose(), false),
+            keystone.new_password(config.service_password.expose(), false),
+        )?)
     };
     let (entries, region) = (keystone.config.catalog.clone(), keystone.config.region.clone());
     keystone

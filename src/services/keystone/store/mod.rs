@@ -62,6 +62,25 @@ impl Where {
         self
     }
 
+    /// Adds `column IN (values)`; without values nothing passes.
+    #[must_use]
+    pub(crate) fn among(
+        mut self,
+        column: &str,
+        values: impl IntoIterator<Item = impl ToValue>,
+    ) -> Self {
+        let mut placeholders = Vec::new();
+        for value in values {
+            self.params.push(value.to_value());
+            placeholders.push(format!("${}", self.params.len()));
+        }
+        self.clauses.push(match placeholders.is_empty() {
+            true => "1 = 0".to_owned(),
+            false => format!("{column} IN ({})", placeholders.join(", ")),
+        });
+        self
+    }
+
     /// The statement: `select`, the conditions, `order`.
     pub(crate) fn sql(&self, select: &str, order: &str) -> String {
         if self.clauses.is_empty() {

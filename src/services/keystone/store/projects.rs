@@ -37,6 +37,8 @@ VALUES ($1, $2)";
 const DELETE_TAGS: &str = "
 DELETE FROM project_tags
 WHERE project_id = $1";
+/// Projects whose tags are read one by one rather than all at once.
+const FEW: usize = 20;
 const FORGET_DEFAULT: &str = "
 UPDATE users
 SET default_project_id = NULL
@@ -82,15 +84,25 @@ pub(crate) fn named(r: &Reader<'_>, domain_id: &str, name: &str) -> Result<Optio
 fn one(r: &Reader<'_>, condition: &Where) -> Result<Option<Project>> {
     let mut found: Option<Project> = r.first(&condition.sql(SELECT, "id"), condition.params())?;
     if let Some(project) = &mut found {
-        let tags: Vec<(String,)> = r.query(TAGS, &params![project.id])?;
-        project.tags = tags.into_iter().map(|(name,)| name).collect();
+        project.tags = tags(r, &project.id)?;
     }
     Ok(found)
+}
+
+fn tags(r: &Reader<'_>, id: &str) -> Result<Vec<String>> {
+    let names: Vec<(String,)> = r.query(TAGS, &params![id])?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
 }
 
 /// Projects by id, with their tags.
 pub(crate) fn list(r: &Reader<'_>, condition: &Where) -> Result<Vec<Project>> {
     let mut projects: Vec<Project> = r.query(&condition.sql(SELECT, "id"), condition.params())?;
+    if projects.len() <= FEW {
+        for project in &mut projects {
+            project.tags = tags(r, &project.id)?;
+        }
+        return Ok(projects);
+    }
     let mut tags: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (project, name) in r.query::<(String, String)>(ALL_TAGS, &[])? {
         tags.entry(project).or_default().push(name);
