@@ -90,7 +90,7 @@ pub enum Error {
     SecurityGroupRuleInvalidProtocol(String),
     #[error("For TCP/UDP protocols, port_range_min must be <= port_range_max")]
     SecurityGroupInvalidPortRange,
-    #[error("Invalid port value {0}: it must be between 0 and 65535")]
+    #[error("Invalid value for port {0}")]
     SecurityGroupInvalidPortValue(i64),
     #[error("Invalid value for ICMP {field} ({attribute}) {value}. It must be 0 to 255.")]
     SecurityGroupInvalidIcmpValue { field: &'static str, attribute: &'static str, value: i64 },
@@ -211,6 +211,10 @@ pub enum Error {
         fixed: String,
         network: String,
     },
+    #[error("The network {0} has been already hosted by the DHCP Agent.")]
+    NetworkHostedByDHCPAgent(String),
+    #[error("The network {0} is not hosted by the DHCP agent.")]
+    NetworkNotHostedByDhcpAgent(String),
     #[error("Security Group {0} in use.")]
     SecurityGroupInUse(String),
     #[error("Insufficient rights for removing default security group.")]

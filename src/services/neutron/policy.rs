@@ -370,6 +370,8 @@ pub(crate) const RULES: &[Rule] = &[
     rule("get_availability_zone", "role:reader", "GET /availability_zones"),
     rule("get_network_ip_availability", ADMIN_OR_SERVICE, "GET /network-ip-availabilities"),
     rule("get_service_provider", "role:reader", "GET /service-providers"),
+    rule("create_dhcp-network", ADMIN, "POST /agents/{agent_id}/dhcp-networks"),
+    rule("delete_dhcp-network", ADMIN, "DELETE /agents/{agent_id}/dhcp-networks/{network_id}"),
     rule("get_dhcp-agents", ADMIN, "GET /networks/{network_id}/dhcp-agents"),
     rule("get_l3-agents", ADMIN, "GET /routers/{router_id}/l3-agents"),
     rule("get_dhcp-networks", ADMIN, "GET /agents/{agent_id}/dhcp-networks"),

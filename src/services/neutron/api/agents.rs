@@ -1,12 +1,14 @@
 //! The agents: in this cloud, tasks of one process, shown as what they stand for.
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use http::StatusCode;
 use serde_json::{Value as Json, json};
 use stackup_core::ids;
 use stackup_web::{Cx, Json as Body, Query};
 
 use super::listing;
-use super::resources::Service;
+use super::resources::{Service, body};
 use crate::Neutron;
 use crate::error::{Error, Result};
 use crate::logic::access;
@@ -64,8 +66,12 @@ fn of_kind(neutron: &Neutron, kind: &str) -> Vec<Json> {
     all(neutron).into_iter().filter(|agent| agent["agent_type"] == kind).collect()
 }
 
-pub(super) async fn list(State(neutron): Service, Cx(_): Cx, query: Query) -> Body<Json> {
-    let mut agents = all(&neutron);
+/// As upstream, a list shows what the caller may see: to most, nothing.
+pub(super) async fn list(State(neutron): Service, Cx(cx): Cx, query: Query) -> Body<Json> {
+    let mut agents = match neutron.policy.check_own(&cx, "get_agent") {
+        Ok(()) => all(&neutron),
+        Err(_) => Vec::new(),
+    };
     for key in ["agent_type", "binary", "host", "id", "alive", "topic", "availability_zone"] {
         let wanted: Vec<&str> = query.all(key).collect();
         let shown = |agent: &Json| crate::model::shape::shown(&agent[key]);
@@ -78,9 +84,11 @@ pub(super) async fn list(State(neutron): Service, Cx(_): Cx, query: Query) -> Bo
 
 pub(super) async fn show(
     State(neutron): Service,
-    Cx(_): Cx,
+    Cx(cx): Cx,
     Path(id): Path<String>,
 ) -> Result<Body<Json>> {
+    let hidden = |_| Error::AgentNotFound(id.clone());
+    neutron.policy.check_own(&cx, "get_agent").map_err(hidden)?;
     Ok(Body(json!({"agent": find(&neutron, &id)?})))
 }
 
@@ -90,8 +98,9 @@ pub(super) async fn of_network(
     Cx(cx): Cx,
     Path(id): Path<String>,
 ) -> Result<Body<Json>> {
-    neutron.show(&cx, &NETWORK, &id).await?;
-    Ok(Body(json!({"agents": of_kind(&neutron, DHCP)})))
+    let hosted = neutron.show(&cx, &NETWORK, &id).await?.flag("dhcp_hosted");
+    let agents = if hosted { of_kind(&neutron, DHCP) } else { Vec::new() };
+    Ok(Body(json!({"agents": agents})))
 }
 
 /// The L3 agents of a router.
@@ -110,8 +119,35 @@ pub(super) async fn networks(
     Cx(cx): Cx,
     Path(id): Path<String>,
 ) -> Result<Body<Json>> {
-    let records = hosted(&neutron, &cx, &id, DHCP, &NETWORK).await?;
+    let mut records = hosted(&neutron, &cx, &id, DHCP, &NETWORK).await?;
+    records.retain(|network| network.flag("dhcp_hosted"));
     Ok(Body(json!({"networks": views(&neutron, &cx, &records)})))
+}
+
+/// Has a DHCP agent serve a network.
+pub(super) async fn add_network(
+    State(neutron): Service,
+    Cx(cx): Cx,
+    Path(id): Path<String>,
+    bytes: Bytes,
+) -> Result<(StatusCode, Body<Json>)> {
+    find(&neutron, &id)?;
+    let body = body(&bytes)?;
+    let network = body.get("network_id").and_then(Json::as_str);
+    let network = network.ok_or_else(|| Error::Missing("network_id".to_owned()))?;
+    neutron.host_dhcp(&cx, network, true).await?;
+    Ok((StatusCode::CREATED, Body(Json::Null)))
+}
+
+/// Has it serve it no longer.
+pub(super) async fn remove_network(
+    State(neutron): Service,
+    Cx(cx): Cx,
+    Path((id, network)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    find(&neutron, &id)?;
+    neutron.host_dhcp(&cx, &network, false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The routers of an L3 agent.

@@ -6,9 +6,11 @@ use stackup_web::{Cx, Json as Body, Query};
 
 use super::listing;
 use super::resources::Service;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::NETWORK;
 use crate::store::links::ZONE;
+
+const RULE: &str = "get_network_ip_availability";
 
 pub(super) async fn zones(Cx(_): Cx) -> Body<Json> {
     let zones = ["network", "router"]
@@ -18,9 +20,12 @@ pub(super) async fn zones(Cx(_): Cx) -> Body<Json> {
 
 pub(super) async fn availabilities(
     State(neutron): Service,
-    Cx(_): Cx,
+    Cx(cx): Cx,
     query: Query,
 ) -> Result<Body<Json>> {
+    if neutron.policy.check_own(&cx, RULE).is_err() {
+        return Ok(Body(json!({"network_ip_availabilities": []})));
+    }
     // The names of a network, with a prefix.
     let renamed: Vec<String> = query
         .pairs()
@@ -38,9 +43,11 @@ pub(super) async fn availabilities(
 
 pub(super) async fn availability(
     State(neutron): Service,
-    Cx(_): Cx,
+    Cx(cx): Cx,
     Path(id): Path<String>,
 ) -> Result<Body<Json>> {
+    let hidden = |_| Error::NetworkNotFound(id.clone());
+    neutron.policy.check_own(&cx, RULE).map_err(hidden)?;
     Ok(Body(json!({"network_ip_availability": neutron.availability(&id).await?})))
 }
 

@@ -112,13 +112,15 @@ pub(crate) fn routes() -> Vec<Route<Neutron>> {
         put("/v2.0/quotas/{id}", "update_quota", quotas::update),
         delete("/v2.0/quotas/{id}", "delete_quota", quotas::reset),
 
-        get("/v2.0/agents", "get_agent", agents::list),
-        get("/v2.0/agents/{id}", "get_agent", agents::show),
+        get("/v2.0/agents", Access::Token, agents::list),
+        get("/v2.0/agents/{id}", Access::Token, agents::show),
         get("/v2.0/agents/{id}/dhcp-networks", "get_dhcp-networks", agents::networks),
+        post("/v2.0/agents/{id}/dhcp-networks", "create_dhcp-network", agents::add_network),
+        delete("/v2.0/agents/{id}/dhcp-networks/{network}", "delete_dhcp-network", agents::remove_network),
         get("/v2.0/agents/{id}/l3-routers", "get_l3-routers", agents::routers),
         get("/v2.0/availability_zones", "get_availability_zone", information::zones),
-        get("/v2.0/network-ip-availabilities", "get_network_ip_availability", information::availabilities),
-        get("/v2.0/network-ip-availabilities/{id}", "get_network_ip_availability", information::availability),
+        get("/v2.0/network-ip-availabilities", Access::Token, information::availabilities),
+        get("/v2.0/network-ip-availabilities/{id}", Access::Token, information::availability),
         get("/v2.0/service-providers", "get_service_provider", information::providers),
     ];
     for (resource, all, one) in TAGGED {

@@ -1,14 +1,15 @@
 //! Networks, and the DHCP server that each may have.
 
 use serde_json::json;
-use stackup_core::ids;
+use stackup_core::{Ctx, ids};
 
-use super::{Work, ipam, ports, security_groups};
+use super::{Work, floating_ips, ipam, ports, security_groups};
+use crate::Neutron;
 use crate::error::{Error, Result};
 use crate::model::network::{FLAT, LOCAL};
 use crate::model::port::{ACTIVE, DHCP};
 use crate::model::rbac_policy::{AS_EXTERNAL, AS_SHARED};
-use crate::model::{Fields, NETWORK, PORT, Record, SUBNET};
+use crate::model::{FLOATING_IP, Fields, NETWORK, PORT, Record, SUBNET};
 use crate::store::addresses;
 use crate::store::links::{self, Share};
 use crate::store::records::equals;
@@ -20,6 +21,7 @@ pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String>
     let project = fields.text("project_id").unwrap_or_default().to_owned();
     security_groups::ensure_default(w, &project)?;
     fields.set("status", ACTIVE);
+    fields.set("dhcp_hosted", true);
     let id = match w.insert(&NETWORK, &mut fields) {
         Err(Error::Store(error)) if error.is_unique() => {
             let network = fields.text("provider:physical_network").unwrap_or_default();
@@ -67,6 +69,12 @@ pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, mut fields: Fields) 
 }
 
 pub(crate) fn delete(w: &mut Work<'_, '_>, network: &Record) -> Result<()> {
+    // Floating IPs that lead nowhere go with their network, as upstream has it.
+    for floating in w.all(&FLOATING_IP, vec![equals("t.floating_network_id", network.id())])? {
+        if floating.some_text("port_id").is_none() {
+            floating_ips::delete(w, &floating)?;
+        }
+    }
     let ports = links::ports_of_network(w.reader(), network.id())?;
     let used: Vec<&str> = ports
         .iter()
@@ -166,7 +174,9 @@ pub(crate) fn default_external(w: &Work<'_, '_>) -> Result<Option<Record>> {
 /// that has DHCP, or not there.
 pub(crate) fn ensure_dhcp(w: &mut Work<'_, '_>, network: &str) -> Result<()> {
     let subnets = w.all(&SUBNET, vec![equals("t.network_id", network)])?;
-    let served: Vec<&Record> = subnets.iter().filter(|s| s.flag("enable_dhcp")).collect();
+    let hosted = w.any(&NETWORK, network)?.flag("dhcp_hosted");
+    let served: Vec<&Record> =
+        subnets.iter().filter(|subnet| hosted && subnet.flag("enable_dhcp")).collect();
     let ports = links::ports_of_network(w.reader(), network)?;
     let port = ports.into_iter().find(|port| port.device_owner == DHCP).map(|port| port.id);
     let port = match (port, served.is_empty()) {
@@ -215,4 +225,22 @@ fn dhcp_port(w: &mut Work<'_, '_>, network: &str) -> Result<String> {
         }),
     )?;
     ports::create(w, fields)
+}
+
+impl Neutron {
+    /// Gives a network its DHCP server back, or takes it away.
+    pub(crate) async fn host_dhcp(&self, cx: &Ctx, network: &str, hosted: bool) -> Result<()> {
+        let id = network.to_owned();
+        self.work(cx, move |w| {
+            let network = w.find(&NETWORK, &id)?;
+            match (network.flag("dhcp_hosted"), hosted) {
+                (true, true) => return Err(Error::NetworkHostedByDHCPAgent(id.clone())),
+                (false, false) => return Err(Error::NetworkNotHostedByDhcpAgent(id.clone())),
+                (true, false) | (false, true) => {}
+            }
+            w.set(&NETWORK, &id, &json!({"dhcp_hosted": hosted}))?;
+            ensure_dhcp(w, &id)
+        })
+        .await
+    }
 }

@@ -16,6 +16,7 @@ CREATE TABLE networks (
     physical_network        TEXT UNIQUE,      -- a flat network has the host's bridge for itself
     segmentation_id         INTEGER,
     availability_zone_hints TEXT NOT NULL,
+    dhcp_hosted             INTEGER NOT NULL, -- 0: an administrator took the DHCP agent away
     created_at              TEXT NOT NULL,
     updated_at              TEXT NOT NULL,
     revision_number         INTEGER NOT NULL

@@ -41,4 +41,5 @@ const ATTRS: &[Attr] = &[
     Attr::parts("availability_zones", Shape::Shown),
     Attr::parts("ipv4_address_scope", Shape::Shown),
     Attr::parts("ipv6_address_scope", Shape::Shown),
+    Attr::hidden("dhcp_hosted", Shape::Flag),
 ];

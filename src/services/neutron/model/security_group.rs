@@ -77,8 +77,8 @@ const RULE: &[Attr] = &[
     Attr::stored("direction", Shape::Word(&["ingress", "egress"])).required(),
     Attr::stored("ethertype", Shape::Word(&["IPv4", "IPv6"])).or(Literal::Text("IPv4")),
     Attr::stored("protocol", Shape::Protocol).or(Literal::Null),
-    Attr::stored("port_range_min", Shape::IntOrNull(-1, 65535)).or(Literal::Null),
-    Attr::stored("port_range_max", Shape::IntOrNull(-1, 65535)).or(Literal::Null),
+    Attr::stored("port_range_min", Shape::IntOrNull(i64::MIN, i64::MAX)).or(Literal::Null),
+    Attr::stored("port_range_max", Shape::IntOrNull(i64::MIN, i64::MAX)).or(Literal::Null),
     Attr::stored("remote_ip_prefix", Shape::TextOrNull(64)).or(Literal::Null),
     Attr::stored("remote_group_id", Shape::TextOrNull(36)).or(Literal::Null),
 ];

@@ -59,11 +59,10 @@ fn check_protocol(protocol: &str, ethertype: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_ports(fields: &mut Fields, protocol: Option<&str>, ethertype: &str) -> Result<()> {
-    // -1 is nova's word for any.
+fn check_ports(fields: &Fields, protocol: Option<&str>, ethertype: &str) -> Result<()> {
     for name in ["port_range_min", "port_range_max"] {
-        if fields.int(name) == Some(-1) {
-            fields.set(name, Json::Null);
+        if let Some(port) = fields.int(name).filter(|port| !(0..=65535).contains(port)) {
+            return Err(Error::SecurityGroupInvalidPortValue(port));
         }
     }
     let (min, max) = (fields.int("port_range_min"), fields.int("port_range_max"));
@@ -153,7 +152,7 @@ mod tests {
         assert_eq!(rule.text("protocol"), Some("tcp"));
         assert_eq!(rule.int("port_range_max"), Some(22));
         assert_eq!(rule.text("normalized_cidr"), Some("10.0.0.0/24"));
-        let any = checked(json!({"protocol": "any", "port_range_min": -1})).unwrap();
+        let any = checked(json!({"protocol": "any"})).unwrap();
         assert_eq!(any.get("protocol"), Some(&Json::Null));
     }
 
@@ -161,6 +160,7 @@ mod tests {
     fn what_is_no_rule() {
         for rule in [
             json!({"protocol": "bad"}),
+            json!({"protocol": "tcp", "port_range_min": -16, "port_range_max": 80}),
             json!({"protocol": 256}),
             json!({"protocol": "tcp", "port_range_min": 5, "port_range_max": 4}),
             json!({"protocol": "tcp", "port_range_min": 5}),

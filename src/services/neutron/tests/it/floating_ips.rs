@@ -61,6 +61,16 @@ async fn an_address_comes_and_goes() {
 }
 
 #[tokio::test]
+async fn unused_addresses_go_with_their_network() {
+    let cloud = Cloud::new().await;
+    let external = outside(&cloud).await;
+    let fields = json!({"floating_network_id": external["id"]});
+    let made = make(&cloud.demo, "floatingips", "floatingip", fields).await;
+    cloud.admin.delete(&format!("/v2.0/networks/{}", id(&external))).await.expect(204);
+    cloud.demo.get(&format!("/v2.0/floatingips/{}", id(&made))).await.expect(404);
+}
+
+#[tokio::test]
 async fn what_leads_nowhere() {
     let cloud = Cloud::new().await;
     let external = outside(&cloud).await;

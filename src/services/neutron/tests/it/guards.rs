@@ -35,7 +35,12 @@ async fn nothing_answers_without_a_token() {
         if route.access == Access::Open {
             continue;
         }
-        let path = route.path.replace("{id}", "x").replace("{tag}", "t").replace("{alias}", "a");
+        let path = route
+            .path
+            .replace("{id}", "x")
+            .replace("{tag}", "t")
+            .replace("{network}", "n")
+            .replace("{alias}", "a");
         let answer = nobody.send(route.verb.clone(), &path, "{}".into()).await;
         assert_eq!(answer.status, 401, "{} {path}", route.verb);
     }

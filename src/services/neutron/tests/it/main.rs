@@ -1,6 +1,10 @@
 //! Neutron through HTTP, over a real store and the dataplane that only remembers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failed expectation is a failed test"
+)]
 
 mod basics;
 mod floating_ips;

@@ -136,7 +136,7 @@ async fn how_many_addresses_are_left() {
     let cloud = Cloud::new().await;
     let net = outside(&cloud).await;
     let path = format!("/v2.0/network-ip-availabilities/{}", id(&net));
-    cloud.demo.get(&path).await.expect(403);
+    cloud.demo.get(&path).await.expect(404);
     let view = cloud.admin.get(&path).await.expect(200).json["network_ip_availability"].clone();
     assert_eq!((&view["total_ips"], &view["used_ips"]), (&json!(253), &json!(0)));
     let body = json!({"floatingip": {"floating_network_id": id(&net)}});

@@ -43,7 +43,8 @@ async fn quotas() {
 #[tokio::test]
 async fn agents_and_zones() {
     let cloud = Cloud::new().await;
-    cloud.demo.get("/v2.0/agents").await.refused(403, "PolicyNotAuthorized");
+    // A list shows what the caller may see.
+    assert_eq!(cloud.demo.get("/v2.0/agents").await.expect(200).json["agents"], json!([]));
     let all = cloud.admin.get("/v2.0/agents?agent_type=DHCP%20agent").await.expect(200).json;
     assert_eq!(all["agents"][0]["alive"], true);
     let path = format!("/v2.0/agents/{}", id(&all["agents"][0]));
@@ -52,6 +53,16 @@ async fn agents_and_zones() {
     let net = network(&cloud.demo, "n").await;
     let hosted = cloud.admin.get(&format!("{path}/dhcp-networks")).await.expect(200).json;
     assert_eq!(hosted["networks"][0]["id"], net["id"]);
+    subnet(&cloud.demo, &net, "10.0.0.0/24").await;
+    let one = format!("{path}/dhcp-networks/{}", id(&net));
+    cloud.admin.delete(&one).await.expect(204);
+    let ports = cloud.admin.get("/v2.0/ports?device_owner=network:dhcp").await.json;
+    assert_eq!(ports["ports"], json!([]));
+    cloud.admin.delete(&one).await.refused(409, "NetworkNotHostedByDhcpAgent");
+    let body = json!({"network_id": net["id"]});
+    cloud.admin.post(&format!("{path}/dhcp-networks"), &body).await.expect(201);
+    let ports = cloud.admin.get("/v2.0/ports?device_owner=network:dhcp").await.json;
+    assert_eq!(ports["ports"].as_array().map(Vec::len), Some(1));
     let zones = cloud.demo.get("/v2.0/availability_zones").await.expect(200).json;
     assert_eq!(zones["availability_zones"].as_array().map(Vec::len), Some(2));
     cloud.demo.get("/v2.0/service-providers").await.expect(200);
