@@ -27,15 +27,15 @@ const MOST: i64 = 2_147_483_647;
 
 pub(super) async fn index(State(nova): S, Cx(cx): Cx, query: Query) -> Result<Json<Value>, Error> {
     let (flavors, more) = select(&nova, &cx, &query).await?;
-    let views = flavors.iter().map(|flavor| brief(&cx, flavor)).collect();
-    Ok(Json(listing(&cx, "flavors", views, &query, &flavors, more)))
+    let views: Vec<Value> = flavors.iter().map(|flavor| brief(&cx, flavor)).collect();
+    Ok(Json(listing(&cx, "flavors", &views, &query, &flavors, more)))
 }
 
 pub(super) async fn detail(State(nova): S, Cx(cx): Cx, query: Query) -> Result<Json<Value>, Error> {
     let (flavors, more) = select(&nova, &cx, &query).await?;
     let specs = sees_specs(&nova, &cx);
-    let views = flavors.iter().map(|flavor| full(&cx, flavor, specs)).collect();
-    Ok(Json(listing(&cx, "flavors/detail", views, &query, &flavors, more)))
+    let views: Vec<Value> = flavors.iter().map(|flavor| full(&cx, flavor, specs)).collect();
+    Ok(Json(listing(&cx, "flavors/detail", &views, &query, &flavors, more)))
 }
 
 async fn select(nova: &Nova, cx: &Ctx, query: &Query) -> Result<(Vec<Flavor>, bool), Error> {
@@ -111,7 +111,7 @@ fn cut(mut all: Vec<Flavor>, page: &Page) -> Result<(Vec<Flavor>, bool), Error> 
 fn listing(
     cx: &Ctx,
     path: &str,
-    views: Vec<Value>,
+    views: &[Value],
     query: &Query,
     flavors: &[Flavor],
     more: bool,

@@ -25,8 +25,8 @@ pub(super) async fn index(
 ) -> Result<Json<Value>, Error> {
     let rule = "os_compute_api:servers:index:get_all_tenants";
     let (servers, page, more) = select(&nova, &cx, &query, rule).await?;
-    let views = servers.iter().map(|server| view::brief(&cx, server)).collect();
-    Ok(Json(listing(&cx, "servers", views, &query, &servers, &page, more)))
+    let views: Vec<Value> = servers.iter().map(|server| view::brief(&cx, server)).collect();
+    Ok(Json(listing(&cx, "servers", &views, &query, &servers, &page, more)))
 }
 
 pub(super) async fn detail(
@@ -37,8 +37,8 @@ pub(super) async fn detail(
     let rule = "os_compute_api:servers:detail:get_all_tenants";
     let (servers, page, more) = select(&nova, &cx, &query, rule).await?;
     let around = Around::of(&nova, &cx, &servers).await?;
-    let views = servers.iter().map(|server| view::full(&cx, server, &around)).collect();
-    Ok(Json(listing(&cx, "servers/detail", views, &query, &servers, &page, more)))
+    let views: Vec<Value> = servers.iter().map(|server| view::full(&cx, server, &around)).collect();
+    Ok(Json(listing(&cx, "servers/detail", &views, &query, &servers, &page, more)))
 }
 
 async fn select(
@@ -59,7 +59,7 @@ async fn select(
 fn listing(
     cx: &Ctx,
     path: &str,
-    views: Vec<Value>,
+    views: &[Value],
     query: &Query,
     servers: &[Server],
     page: &Page,

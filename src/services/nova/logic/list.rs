@@ -126,7 +126,7 @@ impl Wish {
     }
 }
 
-fn same<T: PartialEq>(wanted: Option<T>, is: T) -> bool {
+fn same<T: PartialEq + Copy>(wanted: Option<T>, is: T) -> bool {
     wanted.is_none_or(|wanted| wanted == is)
 }
 

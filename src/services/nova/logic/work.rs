@@ -265,7 +265,7 @@ impl Nova {
             Ok(_) | Err(Error::ServerNotFound(_)) => {}
             // The task stays; `nova.unfinished` takes it up.
             Err(error) => {
-                tracing::error!(server = %begun.server.id, error = %chain(&error), "the end of an action is lost")
+                tracing::error!(server = %begun.server.id, error = %chain(&error), "the end of an action is lost");
             }
         }
         self.power_hint.give();

@@ -219,10 +219,15 @@ impl Action {
 
     /// Whether it may be asked for while something else is being done to the server.
     pub fn ignores_tasks(self, task: TaskState) -> bool {
-        match self {
-            Action::Delete | Action::SetMetadata | Action::SetTags | Action::Diagnostics => true,
-            // nova: a hard reboot breaks off whatever only changes the power.
-            Action::HardReboot => matches!(
+        let always = [
+            Action::Delete,
+            Action::SetMetadata,
+            Action::SetTags,
+            Action::Diagnostics,
+        ];
+        // nova: a hard reboot breaks off whatever only changes the power.
+        let breaks_off = self == Action::HardReboot
+            && matches!(
                 task,
                 TaskState::Rebooting
                     | TaskState::RebootingHard
@@ -232,9 +237,8 @@ impl Action {
                     | TaskState::Resuming
                     | TaskState::PoweringOn
                     | TaskState::PoweringOff
-            ),
-            _ => false,
-        }
+            );
+        always.contains(&self) || breaks_off
     }
 }
 
