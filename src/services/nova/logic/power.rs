@@ -85,9 +85,6 @@ impl Verb {
 /// Begins the verb.
 pub(crate) async fn begin(nova: &Arc<Nova>, cx: &Ctx, id: &str, verb: Verb) -> Result<(), Error> {
     let begun = nova.begin(cx, id, verb.job(), |_, _| Ok(())).await?;
-    if begun.server.host.is_none() {
-        return Err(Error::Conflict(format!("Instance {id} is not ready")));
-    }
     let work = move |nova: Arc<Nova>, begun: Begun| run(nova, begun, verb);
     match verb {
         Verb::HardReboot => nova.run_over(begun, work),

@@ -224,6 +224,7 @@ impl Nova {
     async fn end(&self, begun: &Begun, started: stackup_core::Time, result: Result<Ended, Error>) {
         let (now, row, job) = (self.now(), begun.row, begun.job);
         let event = event(begun, started, now, result.as_ref().err());
+        let failed = result.is_err();
         let written = match result {
             Ok(ended) => {
                 self.change_own(&begun.server.id, move |tx, server| {
@@ -268,7 +269,10 @@ impl Nova {
                 tracing::error!(server = %begun.server.id, error = %chain(&error), "the end of an action is lost");
             }
         }
-        self.power_hint.give();
+        if failed {
+            // The guest may be in another state than the record says.
+            self.power_hint.give();
+        }
     }
 }
 

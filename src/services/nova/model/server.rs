@@ -192,6 +192,10 @@ impl Server {
         {
             return Err(refused("vm_state", self.vm_state.as_str()));
         }
+        // nova: must_have_launched
+        if action.needs_guest() && self.launched_at.is_none() {
+            return Err(refused("launched_at", "None"));
+        }
         match self.task_state {
             Some(task) if !action.ignores_tasks(task) => Err(refused("task_state", task.as_str())),
             _ => Ok(()),

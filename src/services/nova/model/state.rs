@@ -217,6 +217,14 @@ impl Action {
         })
     }
 
+    /// Whether it works on a guest, so that the server must have had one.
+    pub fn needs_guest(self) -> bool {
+        !matches!(
+            self,
+            Action::Delete | Action::SetMetadata | Action::SetTags | Action::Restore
+        )
+    }
+
     /// Whether it may be asked for while something else is being done to the server.
     pub fn ignores_tasks(self, task: TaskState) -> bool {
         let always = [

@@ -49,6 +49,29 @@ pub(crate) struct Usage {
     pub disk: u64,
 }
 
+/// Where a server is that should have a guest: what the power states are compared with.
+#[derive(Debug, Clone)]
+pub(crate) struct Present {
+    pub id: ServerId,
+    pub vm_state: VmState,
+    pub power_state: PowerState,
+    pub busy: bool,
+}
+
+const PRESENT: &str = "
+SELECT id, vm_state, power_state, CASE WHEN task_state IS NULL THEN 0 ELSE 1 END
+FROM servers
+WHERE deleted_at IS NULL
+  AND host IS NOT NULL
+  AND files IS NOT NULL
+  AND vm_state NOT IN ('building', 'shelved_offloaded')
+ORDER BY row";
+
+/// Every server that should have a guest; only what is cheap to read.
+pub(crate) fn present(r: &Reader<'_>) -> Result<Vec<Present>, StoreError> {
+    r.query(PRESENT, &[])
+}
+
 /// The next server's row number.
 pub(crate) fn next_row(r: &Reader<'_>) -> Result<i64, StoreError> {
     r.scalar(NEXT_ROW, &[])
@@ -356,6 +379,17 @@ impl FromRow for Server {
             launched_at: row.get(39)?,
             terminated_at: row.get(40)?,
             deleted_at: row.get(41)?,
+        })
+    }
+}
+
+impl FromRow for Present {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.get(0)?,
+            vm_state: row.get(1)?,
+            power_state: PowerState::from_code(row.get(2)?).unwrap_or_default(),
+            busy: row.get(3)?,
         })
     }
 }

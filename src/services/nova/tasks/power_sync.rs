@@ -15,9 +15,9 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::logic::flows::create::wire;
 use crate::logic::{guest, networks};
 use crate::model::power::PowerState;
-use crate::model::server::Server;
 use crate::model::state::VmState;
-use crate::store::{facts, servers};
+use crate::store::facts;
+use crate::store::servers::{self, Present};
 use crate::{Error, Nova};
 
 /// The fact that says in which boot of the host nova last ran.
@@ -89,13 +89,13 @@ impl PowerSync {
             let seen = self.seen().await?;
             for server in self.present().await? {
                 let power = seen.get(&server.id).copied().unwrap_or(PowerState::Shutdown);
-                let wanted = server.vm_state == VmState::Active && server.task_state.is_none();
+                let wanted = server.vm_state == VmState::Active && !server.busy;
                 let off = matches!(
                     power,
                     PowerState::Shutdown | PowerState::Crashed | PowerState::NoState
                 );
                 if wanted && off {
-                    match self.start(&server).await {
+                    match self.start(&server.id).await {
                         Ok(()) => report.repaired += 1,
                         Err(error) => report.failed.push(format!("{}: {error}", server.id)),
                     }
@@ -108,8 +108,9 @@ impl PowerSync {
         Ok(())
     }
 
-    async fn start(&self, server: &Server) -> Result<(), Error> {
+    async fn start(&self, id: &ServerId) -> Result<(), Error> {
         let (nova, cx) = (&self.nova, self.nova.task_cx());
+        let server = &nova.server(&cx, id).await?;
         let host = server.host.clone().unwrap_or_default();
         let ports = networks::ports(nova, &cx, &server.id).await?;
         nova.driver.power_on(&host, &guest::spec(server, &ports)).await?;
@@ -123,7 +124,7 @@ impl PowerSync {
     async fn sync(&self, report: &mut Report) -> Result<(), Error> {
         let seen = self.seen().await?;
         for server in self.present().await? {
-            if server.task_state.is_some() || self.nova.running.is_busy(&server.id) {
+            if server.busy || self.nova.running.is_busy(&server.id) {
                 continue;
             }
             let power = seen.get(&server.id).copied().unwrap_or(PowerState::NoState);
@@ -149,10 +150,9 @@ impl PowerSync {
         Ok(())
     }
 
-    async fn present(&self) -> Result<Vec<Server>, Error> {
-        let filter = servers::Filter { deleted: Some(false), ..servers::Filter::default() };
-        let all = self.nova.db.scan(move |r| servers::all(r, &filter).map_err(Error::from)).await?;
-        Ok(all.into_iter().filter(Server::has_guest).collect())
+    async fn present(&self) -> Result<Vec<Present>, Error> {
+        let read = |r: &stackup_store::Reader<'_>| servers::present(r).map_err(Error::from);
+        self.nova.db.scan(read).await
     }
 
     async fn seen(&self) -> Result<BTreeMap<ServerId, PowerState>, Error> {

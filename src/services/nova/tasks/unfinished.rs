@@ -46,7 +46,7 @@ impl Unfinished {
             // At start whatever has a task is abandoned: nobody works yet.
             let young = self.nova.now().since(server.updated_at.unwrap_or(server.created_at));
             let sure =
-                self.first && young > Duration::from_secs(1) || suspects.contains(&server.id);
+                (self.first && young > Duration::from_secs(1)) || suspects.contains(&server.id);
             if !sure {
                 self.suspects.insert(server.id);
                 continue;
