@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stackup_core::{ImageId, NetworkId, PortId, ProjectId, SecurityGroupId, ServerId, Time, UserId};
+use stackup_core::{
+    ImageId, NetworkId, PortId, ProjectId, SecurityGroupId, ServerId, Time, UserId,
+};
 use thiserror::Error;
 
 use super::flavor::FlavorSize;
@@ -155,12 +157,7 @@ stackup_core::wire_enum! {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refused {
     #[error("Cannot '{action}' instance {server} while it is in {axis} {state}")]
-    State {
-        action: Action,
-        server: ServerId,
-        axis: &'static str,
-        state: &'static str,
-    },
+    State { action: Action, server: ServerId, axis: &'static str, state: &'static str },
     #[error("Instance {0} is locked")]
     Locked(ServerId),
 }
@@ -181,12 +178,7 @@ impl Server {
         if self.lock.is_some() && !passes_lock {
             return Err(Refused::Locked(self.id.clone()));
         }
-        let refused = |axis, state| Refused::State {
-            action,
-            server: self.id.clone(),
-            axis,
-            state,
-        };
+        let refused = |axis, state| Refused::State { action, server: self.id.clone(), axis, state };
         if let Some(states) = action.vm_states()
             && !states.contains(&self.vm_state)
         {

@@ -219,20 +219,12 @@ impl Action {
 
     /// Whether it works on a guest, so that the server must have had one.
     pub fn needs_guest(self) -> bool {
-        !matches!(
-            self,
-            Action::Delete | Action::SetMetadata | Action::SetTags | Action::Restore
-        )
+        !matches!(self, Action::Delete | Action::SetMetadata | Action::SetTags | Action::Restore)
     }
 
     /// Whether it may be asked for while something else is being done to the server.
     pub fn ignores_tasks(self, task: TaskState) -> bool {
-        let always = [
-            Action::Delete,
-            Action::SetMetadata,
-            Action::SetTags,
-            Action::Diagnostics,
-        ];
+        let always = [Action::Delete, Action::SetMetadata, Action::SetTags, Action::Diagnostics];
         // nova: a hard reboot breaks off whatever only changes the power.
         let breaks_off = self == Action::HardReboot
             && matches!(
@@ -259,7 +251,9 @@ mod tests {
         use TaskState as T;
         use VmState as V;
         let expected = |vm, task| match (vm, task) {
-            (V::Active | V::Stopped | V::Error, Some(T::Rebuilding | T::RebuildSpawning)) => "REBUILD",
+            (V::Active | V::Stopped | V::Error, Some(T::Rebuilding | T::RebuildSpawning)) => {
+                "REBUILD"
+            }
             (
                 V::Active | V::Stopped,
                 Some(T::ResizePrep | T::ResizeMigrating | T::ResizeMigrated | T::ResizeFinish),

@@ -87,8 +87,8 @@ pub(crate) fn list(r: &Reader<'_>, filter: &Filter) -> Result<Vec<Flavor>, Store
     let sql = format!(
         "SELECT {COLUMNS}
 FROM flavors
-WHERE ($1 IS NULL OR public = $1)
-  AND ($2 IS NULL OR public = 1 OR EXISTS (
+WHERE (CAST($1 AS BIGINT) IS NULL OR public = $1)
+  AND (CAST($2 AS TEXT) IS NULL OR public = 1 OR EXISTS (
       SELECT 1
       FROM flavor_access
       WHERE flavor_id = flavors.id

@@ -15,11 +15,11 @@ const GET: &str = "
 SELECT row, id, project_id, user_id, name, policy, rules, created_at
 FROM server_groups
 WHERE id = $1
-  AND ($2 IS NULL OR project_id = $2)";
+  AND (CAST($2 AS TEXT) IS NULL OR project_id = $2)";
 const LIST: &str = "
 SELECT row, id, project_id, user_id, name, policy, rules, created_at
 FROM server_groups
-WHERE ($1 IS NULL OR project_id = $1)
+WHERE (CAST($1 AS TEXT) IS NULL OR project_id = $1)
 ORDER BY row
 LIMIT $2
 OFFSET $3";

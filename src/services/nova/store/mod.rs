@@ -60,12 +60,4 @@ impl Conditions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schema_is_the_sum_of_its_migrations() {
-        let steps: String = MIGRATIONS.iter().map(|step| step.sql).collect();
-        assert_eq!(steps, include_str!("../schema.sql"));
-    }
-}
+mod tests;

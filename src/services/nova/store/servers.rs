@@ -103,7 +103,7 @@ pub(crate) fn get(
         "SELECT {COLUMNS}
 FROM servers
 WHERE id = $1
-  AND ($2 IS NULL OR project_id = $2)
+  AND (CAST($2 AS TEXT) IS NULL OR project_id = $2)
   AND ($3 = 1 OR deleted_at IS NULL)"
     );
     r.first(&sql, &params![id, reach.project().map(str::to_owned), deleted])
@@ -201,12 +201,12 @@ pub(crate) fn usage_of_host(r: &Reader<'_>, host: &str) -> Result<Usage, StoreEr
 }
 
 const USAGE_OF_PROJECT: &str = "
-SELECT COUNT(*), COALESCE(SUM(vcpus), 0), COALESCE(SUM(memory_mb), 0), COALESCE(SUM(disk_gb), 0)
+SELECT COUNT(*), CAST(COALESCE(SUM(vcpus), 0) AS BIGINT), CAST(COALESCE(SUM(memory_mb), 0) AS BIGINT), CAST(COALESCE(SUM(disk_gb), 0) AS BIGINT)
 FROM servers
 WHERE project_id = $1
   AND deleted_at IS NULL";
 const USAGE_OF_HOST: &str = "
-SELECT COUNT(*), COALESCE(SUM(vcpus), 0), COALESCE(SUM(memory_mb), 0), COALESCE(SUM(disk_gb), 0)
+SELECT COUNT(*), CAST(COALESCE(SUM(vcpus), 0) AS BIGINT), CAST(COALESCE(SUM(memory_mb), 0) AS BIGINT), CAST(COALESCE(SUM(disk_gb), 0) AS BIGINT)
 FROM servers
 WHERE host = $1
   AND deleted_at IS NULL";
