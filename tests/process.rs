@@ -1,9 +1,10 @@
 //! The program under test, as a process.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -83,22 +84,27 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// The program: `STACKUP_BIN`, or the one beside this test, built if it is not there.
-fn binary() -> PathBuf {
-    if let Some(path) = std::env::var_os("STACKUP_BIN") {
-        return path.into();
-    }
-    let test = std::env::current_exe().expect("a path");
-    let built = test.parent().and_then(Path::parent).expect("a target directory").join("stackup");
-    if !built.exists() {
-        build();
-    }
-    built
+/// The program: `STACKUP_BIN`, or the one beside this test, as the sources are now.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("STACKUP_BIN") {
+            return path.into();
+        }
+        let test = std::env::current_exe().expect("a path");
+        let built = test.parent().and_then(Path::parent).expect("a target directory");
+        let built = built.join("stackup");
+        // Cargo builds no program of another package for a test, and would leave an old one.
+        if let Some(cargo) = std::env::var_os("CARGO") {
+            build(&cargo);
+        }
+        assert!(built.exists(), "{} is not built", built.display());
+        built
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "cargo is not a program of the product")]
-fn build() {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let done = Command::new(cargo).args(["build", "-p", "stackup"]).status().expect("cargo runs");
-    assert!(done.success(), "stackup does not build");
+fn build(cargo: &OsStr) {
+    let done = Command::new(cargo).args(["build", "-q", "-p", "stackup"]).status();
+    assert!(done.expect("cargo runs").success(), "stackup does not build");
 }
