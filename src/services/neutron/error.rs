@@ -60,6 +60,10 @@ pub enum Error {
     AddressScopeNotFound(String),
     #[error("RBAC policy with ID {0} not found")]
     RbacPolicyNotFound(String),
+    #[error("Metering label {0} does not exist")]
+    MeteringLabelNotFound(String),
+    #[error("Metering label rule {0} does not exist")]
+    MeteringLabelRuleNotFound(String),
     #[error("Agent {0} could not be found")]
     AgentNotFound(String),
     #[error("Extension with alias {0} does not exist")]
@@ -70,6 +74,8 @@ pub enum Error {
     AutoAllocationFailure,
 
     // 400
+    #[error("{0}")]
+    Invalid(String),
     #[error("Invalid input for operation: {0}.")]
     InvalidInput(String),
     #[error("Bad {resource} request: {message}.")]
@@ -225,6 +231,8 @@ pub enum Error {
     SecurityGroupDefaultAlreadyExists,
     #[error("Security group rule already exists. Rule id is {0}.")]
     SecurityGroupRuleExists(String),
+    #[error("Metering label rule with remote_ip_prefix {0} overlaps another")]
+    MeteringLabelRuleOverlaps(String),
     #[error("Subnet pool {0} cannot be deleted: Subnet pool has existing allocations.")]
     SubnetPoolDeleteError(String),
     #[error("Failed to allocate subnet: {0}.")]
@@ -286,6 +294,7 @@ impl Error {
             | E::ReadOnly(_)
             | E::InvalidAttribute { .. }
             | E::ForeignProject
+            | E::Invalid(_)
             | E::InvalidInput(_)
             | E::BadRequest { .. }
             | E::InvalidIpForNetwork(_)
@@ -325,6 +334,8 @@ impl Error {
             | E::SubnetPoolNotFound(_)
             | E::AddressScopeNotFound(_)
             | E::RbacPolicyNotFound(_)
+            | E::MeteringLabelNotFound(_)
+            | E::MeteringLabelRuleNotFound(_)
             | E::AgentNotFound(_)
             | E::ExtensionNotFound(_)
             | E::TagNotFound(_)

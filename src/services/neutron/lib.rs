@@ -4,7 +4,7 @@
 //! namespaces and nftables of this host.
 //!
 //! **Resources.** network, subnet, subnet pool, address scope, port, router, floating IP, security
-//! group with its rules, RBAC policy, quota. Each is one const table in `model/` (names, columns,
+//! group with its rules, RBAC policy, metering label with its rules, quota. Each is one const table in `model/` (names, columns,
 //! defaults, checks, who sees it); the five verbs, filters, paging, tags and bulk creates come from
 //! the table. States: a port is `DOWN` or `ACTIVE` as the dataplane reports it (`model/port.rs`), a
 //! floating IP `ACTIVE` while it leads somewhere; the others are always `ACTIVE`.
@@ -16,7 +16,7 @@
 //!
 //! **Upstream.** <https://docs.openstack.org/api-ref/network/v2/>
 //!
-//! **Not yet.** QoS, trunks, address groups, metering, flavors, port forwarding, DNS integration,
+//! **Not yet.** QoS, trunks, address groups, flavors, port forwarding, DNS integration,
 //! several bindings of one port, tunnels to other hosts.
 
 mod api;

@@ -10,6 +10,8 @@ const ADMIN_OR_SERVICE: &str = "(rule:admin_only) or (rule:service_api)";
 const OWNER_OR_SERVICE: &str =
     "(rule:admin_only) or (rule:service_api) or role:member and rule:network_owner";
 
+const MANAGER: &str = "(rule:admin_only) or (role:manager and project_id:%(project_id)s)";
+
 const PROJECT: &[ScopeKind] = &[ScopeKind::Project];
 
 const fn rule(name: &'static str, check: &'static str, description: &'static str) -> Rule {
@@ -248,14 +250,17 @@ pub(crate) const RULES: &[Rule] = &[
         "DELETE /ports/{id}/tags",
     ),
     rule("create_router", MEMBER, "POST /routers"),
+    rule("create_router:distributed", ADMIN, "POST /routers"),
     rule("create_router:external_gateway_info", MEMBER, "POST /routers"),
     rule("create_router:external_gateway_info:network_id", MEMBER, "POST /routers"),
     rule("create_router:external_gateway_info:enable_snat", ADMIN, "POST /routers"),
     rule("create_router:external_gateway_info:external_fixed_ips", ADMIN, "POST /routers"),
     rule("create_router:tags", MEMBER, "POST /routers/{id}/tags"),
     rule("get_router", READER, "GET /routers"),
+    rule("get_router:distributed", ADMIN, "GET /routers"),
     rule("get_router:tags", READER, "GET /routers/{id}/tags"),
     rule("update_router", MEMBER, "PUT /routers/{id}"),
+    rule("update_router:distributed", ADMIN, "PUT /routers/{id}"),
     rule("update_router:external_gateway_info", MEMBER, "PUT /routers/{id}"),
     rule("update_router:external_gateway_info:network_id", MEMBER, "PUT /routers/{id}"),
     rule("update_router:external_gateway_info:enable_snat", ADMIN, "PUT /routers/{id}"),
@@ -339,6 +344,12 @@ pub(crate) const RULES: &[Rule] = &[
     rule("update_address_scope", MEMBER, "PUT /address-scopes/{id}"),
     rule("update_address_scope:shared", ADMIN, "PUT /address-scopes/{id}"),
     rule("delete_address_scope", MEMBER, "DELETE /address-scopes/{id}"),
+    rule("create_metering_label", MANAGER, "POST /metering/metering-labels"),
+    rule("get_metering_label", READER, "GET /metering/metering-labels"),
+    rule("delete_metering_label", MANAGER, "DELETE /metering/metering-labels/{id}"),
+    rule("create_metering_label_rule", MANAGER, "POST /metering/metering-label-rules"),
+    rule("get_metering_label_rule", READER, "GET /metering/metering-label-rules"),
+    rule("delete_metering_label_rule", MANAGER, "DELETE /metering/metering-label-rules/{id}"),
     rule("create_rbac_policy", MEMBER, "POST /rbac-policies"),
     rule(
         "create_rbac_policy:target_tenant",

@@ -249,3 +249,26 @@ VALUES
     ('6a3f7c2e-0d5b-4b0e-9a61-1f7d3c5e0002', 'egress', 'IPv6', NULL, 1, 1),
     ('6a3f7c2e-0d5b-4b0e-9a61-1f7d3c5e0003', 'ingress', 'IPv4', 'PARENT', 1, 0),
     ('6a3f7c2e-0d5b-4b0e-9a61-1f7d3c5e0004', 'ingress', 'IPv6', 'PARENT', 1, 0);
+
+-- What is counted on the routers of a project, or of all of them.
+CREATE TABLE metering_labels (
+    id          TEXT PRIMARY KEY,
+    project_id  TEXT NOT NULL,
+    name        TEXT NOT NULL,
+    description TEXT NOT NULL,
+    shared      INTEGER NOT NULL               -- on everybody's routers
+) STRICT;
+CREATE INDEX metering_labels_project ON metering_labels (project_id);
+
+CREATE TABLE metering_label_rules (
+    id                    TEXT PRIMARY KEY,
+    metering_label_id     TEXT NOT NULL REFERENCES metering_labels (id) ON DELETE CASCADE,
+    direction             TEXT NOT NULL,
+    excluded              INTEGER NOT NULL,
+    remote_ip_prefix      TEXT,
+    source_ip_prefix      TEXT,
+    destination_ip_prefix TEXT
+) STRICT;
+CREATE INDEX metering_label_rules_label ON metering_label_rules (metering_label_id);
+
+ALTER TABLE routers ADD COLUMN distributed INTEGER NOT NULL DEFAULT 0;

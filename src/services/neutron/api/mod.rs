@@ -17,8 +17,8 @@ use stackup_web::{Access, Route, get, post, put};
 
 use crate::Neutron;
 use crate::model::{
-    ADDRESS_SCOPE, DEFAULT_RULE, FLOATING_IP, NETWORK, PORT, RBAC_POLICY, ROUTER, SECURITY_GROUP,
-    SECURITY_GROUP_RULE, SUBNET, SUBNET_POOL,
+    ADDRESS_SCOPE, DEFAULT_RULE, FLOATING_IP, METERING_LABEL, METERING_LABEL_RULE, NETWORK, PORT,
+    RBAC_POLICY, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, SUBNET, SUBNET_POOL,
 };
 use resources::{create, list, remove, show, update};
 
@@ -101,6 +101,15 @@ pub(crate) fn routes() -> Vec<Route<Neutron>> {
         get("/v2.0/rbac-policies/{id}", "get_rbac_policy", show(&RBAC_POLICY)),
         put("/v2.0/rbac-policies/{id}", "update_rbac_policy", update(&RBAC_POLICY)),
         delete("/v2.0/rbac-policies/{id}", "delete_rbac_policy", remove(&RBAC_POLICY)),
+
+        get("/v2.0/metering/metering-labels", "get_metering_label", list(&METERING_LABEL)),
+        post("/v2.0/metering/metering-labels", "create_metering_label", create(&METERING_LABEL)),
+        get("/v2.0/metering/metering-labels/{id}", "get_metering_label", show(&METERING_LABEL)),
+        delete("/v2.0/metering/metering-labels/{id}", "delete_metering_label", remove(&METERING_LABEL)),
+        get("/v2.0/metering/metering-label-rules", "get_metering_label_rule", list(&METERING_LABEL_RULE)),
+        post("/v2.0/metering/metering-label-rules", "create_metering_label_rule", create(&METERING_LABEL_RULE)),
+        get("/v2.0/metering/metering-label-rules/{id}", "get_metering_label_rule", show(&METERING_LABEL_RULE)),
+        delete("/v2.0/metering/metering-label-rules/{id}", "delete_metering_label_rule", remove(&METERING_LABEL_RULE)),
 
         get("/v2.0/quotas", Access::Token, quotas::list),
         get("/v2.0/quotas/tenant", Access::Token, quotas::tenant),

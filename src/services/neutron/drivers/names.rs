@@ -41,6 +41,11 @@ pub fn router_namespace(router: Uuid) -> String {
     format!("qrouter-{router}")
 }
 
+/// The counter of a metering label, in the namespaces of routers.
+pub fn counter(label: Uuid) -> String {
+    format!("label-{label}")
+}
+
 /// The kernel allows 15 characters; neutron takes 11 of the id.
 fn short(prefix: &str, id: Uuid) -> String {
     let mut name = format!("{prefix}{id}");

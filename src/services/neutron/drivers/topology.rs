@@ -119,6 +119,26 @@ pub struct RouterSpec {
     /// Extra routes.
     pub routes: Vec<HostRoute>,
     pub floating_ips: Vec<FloatingIpSpec>,
+    pub meters: Vec<MeterSpec>,
+}
+
+/// What is counted under one name of what a router forwards between inside and outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeterSpec {
+    pub id: Uuid,
+    pub rules: Vec<MeterRuleSpec>,
+}
+
+/// The prefixes that are given must all match. Addresses are those of the inside: floating ones
+/// are translated already, or not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MeterRuleSpec {
+    /// `Ingress` comes from outside.
+    pub direction: Direction,
+    /// What matches is not counted, whatever other rules say.
+    pub excluded: bool,
+    pub source: Option<IpNet>,
+    pub destination: Option<IpNet>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,13 +6,15 @@ use stackup_policy::{Policy, Target};
 
 use super::Work;
 use crate::error::Result;
-use crate::model::{Fields, Lens, NETWORK, Record, Resource, SECURITY_GROUP};
+use crate::model::{Fields, Lens, METERING_LABEL, NETWORK, Record, Resource, SECURITY_GROUP};
 
 /// What is touched, in the words of the rules.
 pub(crate) struct Touched<'a> {
     pub(crate) project: &'a str,
     pub(crate) network: Option<&'a str>,
     pub(crate) group: Option<&'a str>,
+    /// Whose project counts, not the row's own.
+    pub(crate) label: Option<&'a str>,
     pub(crate) device_owner: &'a str,
     pub(crate) target_tenant: &'a str,
 }
@@ -24,6 +26,7 @@ impl<'a> Touched<'a> {
             project,
             network: fields.text("network_id"),
             group: fields.text("security_group_id"),
+            label: fields.text("metering_label_id"),
             device_owner: fields.text("device_owner").unwrap_or_default(),
             target_tenant: fields.text("target_tenant").unwrap_or_default(),
         }
@@ -45,6 +48,11 @@ impl<'a> Touched<'a> {
             } else {
                 None
             },
+            label: if has("metering_label_id") {
+                record.some_text("metering_label_id")
+            } else {
+                None
+            },
             device_owner: if has("device_owner") {
                 text("device_owner").unwrap_or_default()
             } else {
@@ -59,7 +67,9 @@ impl<'a> Touched<'a> {
     }
 
     fn target(&self, w: &Work<'_, '_>) -> Result<Target> {
-        let mut target = Target::project(self.project)
+        let label = self.label.map(|label| w.any(&METERING_LABEL, label)).transpose()?;
+        let project = label.as_ref().map_or(self.project, Record::project_id);
+        let mut target = Target::project(project)
             .with("device_owner", self.device_owner)
             .with("target_tenant", self.target_tenant)
             .with("target_project", self.target_tenant);

@@ -11,6 +11,7 @@ pub(crate) mod bootstrap;
 pub(crate) mod floating_ips;
 pub(crate) mod ipam;
 pub(crate) mod metadata;
+pub(crate) mod metering;
 pub(crate) mod networks;
 pub(crate) mod port;
 pub(crate) mod ports;

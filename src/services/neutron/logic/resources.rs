@@ -6,13 +6,13 @@ use stackup_core::Ctx;
 use super::access::{Touched, authorise};
 use super::work::not_found;
 use super::{
-    Work, address_scopes, floating_ips, networks, ports, quotas, rbac_policies, routers,
+    Work, address_scopes, floating_ips, metering, networks, ports, quotas, rbac_policies, routers,
     security_groups, subnet_pools, subnets,
 };
 use crate::Neutron;
 use crate::error::{Error, Result};
 use crate::model::body::{self, Batch};
-use crate::model::{Fields, Kind, NETWORK, Record, Resource, SECURITY_GROUP};
+use crate::model::{Fields, Kind, METERING_LABEL, NETWORK, Record, Resource, SECURITY_GROUP};
 use crate::store::{Listing, Scope, records};
 
 /// What a create made.
@@ -127,6 +127,9 @@ pub(crate) fn create(
     if let Some(group) = fields.text("security_group_id") {
         w.find(&SECURITY_GROUP, group)?;
     }
+    if let Some(label) = fields.text("metering_label_id") {
+        w.find(&METERING_LABEL, label)?;
+    }
     let touched = Touched::by(&project, &fields);
     authorise(w, "create", resource, &touched, Some(&fields))?;
     quotas::check(w, resource, &project, 1)?;
@@ -134,6 +137,8 @@ pub(crate) fn create(
         Kind::AddressScope => address_scopes::create(w, fields),
         Kind::DefaultRule => security_groups::create_default_rule(w, fields),
         Kind::FloatingIp => floating_ips::create(w, fields),
+        Kind::MeteringLabel => metering::create_label(w, fields),
+        Kind::MeteringLabelRule => metering::create_rule(w, fields),
         Kind::Network => networks::create(w, fields),
         Kind::Port => ports::create(w, fields),
         Kind::RbacPolicy => rbac_policies::create(w, fields),
@@ -159,7 +164,10 @@ fn update(
     at_revision(&before, revision)?;
     match resource.kind {
         Kind::AddressScope => address_scopes::update(w, &before, &fields),
-        Kind::DefaultRule | Kind::SecurityGroupRule => Ok(()),
+        Kind::DefaultRule
+        | Kind::MeteringLabel
+        | Kind::MeteringLabelRule
+        | Kind::SecurityGroupRule => Ok(()),
         Kind::FloatingIp => floating_ips::update(w, &before, fields),
         Kind::Network => networks::update(w, &before, fields),
         Kind::Port => ports::update(w, &before, fields),
@@ -176,7 +184,10 @@ fn update(
 pub(crate) fn delete(w: &mut Work<'_, '_>, record: &Record) -> Result<()> {
     match record.resource.kind {
         Kind::AddressScope => address_scopes::delete(w, record),
-        Kind::DefaultRule | Kind::SecurityGroupRule => w.delete(record.resource, record.id()),
+        Kind::DefaultRule
+        | Kind::MeteringLabel
+        | Kind::MeteringLabelRule
+        | Kind::SecurityGroupRule => w.delete(record.resource, record.id()),
         Kind::FloatingIp => floating_ips::delete(w, record),
         Kind::Network => networks::delete(w, record),
         Kind::Port => ports::delete(w, record),

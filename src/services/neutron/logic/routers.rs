@@ -20,6 +20,7 @@ pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String>
     fields.set("status", ACTIVE);
     fields.set("routes", json!([]));
     fields.set("enable_snat", true);
+    fields.set_default("distributed", false);
     let id = w.insert(&ROUTER, &mut fields)?;
     if !gateway.is_null() {
         let router = w.any(&ROUTER, &id)?;
@@ -29,6 +30,14 @@ pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String>
 }
 
 pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, mut fields: Fields) -> Result<()> {
+    let moves = fields.flag("distributed").is_some_and(|new| new != before.flag("distributed"));
+    if moves && before.flag("admin_state_up") {
+        return Err(bad(
+            "Cannot change the 'distributed' attribute of active routers. Please set \
+             router admin_state_up to False prior to upgrade"
+                .to_owned(),
+        ));
+    }
     if let Some(gateway) = fields.take("external_gateway_info") {
         set_gateway(w, before, &gateway)?;
     }

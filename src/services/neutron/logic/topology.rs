@@ -9,8 +9,9 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::drivers::{
     AddressPair, DhcpPortSpec, Direction, EtherType, ExtraDhcpOpt, FixedIp, FloatingIpSpec,
-    GatewaySpec, HostRoute, InterfaceSpec, Ipv6Mode, Mac, NetworkSpec, PortSpec, Remote,
-    RouterSpec, RuleSpec, SecurityGroupSpec, SubnetSpec, Topology, protocol_number,
+    GatewaySpec, HostRoute, InterfaceSpec, Ipv6Mode, Mac, MeterRuleSpec, MeterSpec, NetworkSpec,
+    PortSpec, Remote, RouterSpec, RuleSpec, SecurityGroupSpec, SubnetSpec, Topology,
+    protocol_number,
 };
 use crate::model::Record;
 use crate::model::port::{DHCP, ROUTER_INTERFACE, is_network_device};
@@ -49,6 +50,8 @@ struct Index<'a> {
     interfaces: BTreeMap<&'a str, Vec<&'a Record>>,
     by_id: HashMap<&'a str, &'a Record>,
     floating: HashMap<&'a str, Vec<&'a Record>>,
+    /// Each with whose routers it is for; `None` is everybody's.
+    meters: Vec<(Option<&'a str>, MeterSpec)>,
 }
 
 impl<'a> Index<'a> {
@@ -58,6 +61,7 @@ impl<'a> Index<'a> {
             interfaces: BTreeMap::new(),
             by_id: HashMap::new(),
             floating: HashMap::new(),
+            meters: meters(state),
         };
         for port in &state.ports {
             index.by_id.insert(port.id(), port);
@@ -168,6 +172,12 @@ fn router(record: &Record, index: &Index<'_>) -> Option<RouterSpec> {
         interfaces: interfaces.into_iter().flatten().filter_map(|port| interface(port)).collect(),
         routes: routes(record.list("routes")),
         floating_ips: floating.into_iter().flatten().filter_map(|fip| floating_ip(fip)).collect(),
+        meters: index
+            .meters
+            .iter()
+            .filter(|(project, _)| project.is_none_or(|project| project == record.project_id()))
+            .map(|(_, meter)| meter.clone())
+            .collect(),
     })
 }
 
@@ -186,6 +196,31 @@ fn floating_ip(record: &Record) -> Option<FloatingIpSpec> {
         floating: record.text("floating_ip_address").parse().ok()?,
         fixed: record.text("fixed_ip_address").parse().ok()?,
     })
+}
+
+fn meters(state: &State) -> Vec<(Option<&str>, MeterSpec)> {
+    let mut rules: HashMap<&str, Vec<MeterRuleSpec>> = HashMap::new();
+    for rule in &state.metering_label_rules {
+        rules.entry(rule.text("metering_label_id")).or_default().push(meter_rule(rule));
+    }
+    let labels = state.metering_labels.iter().filter_map(|label| {
+        let project = (!label.flag("shared")).then(|| label.project_id());
+        let rules = rules.remove(label.id()).unwrap_or_default();
+        Some((project, MeterSpec { id: id(label.id())?, rules }))
+    });
+    labels.collect()
+}
+
+/// Upstream's `remote_ip_prefix` is the inner side: the source of what goes out.
+fn meter_rule(record: &Record) -> MeterRuleSpec {
+    let net = |name: &str| record.text(name).parse().ok();
+    let (source, destination) = (net("source_ip_prefix"), net("destination_ip_prefix"));
+    let (direction, source, destination) = match (record.text("direction"), net("remote_ip_prefix"))
+    {
+        ("egress", remote) => (Direction::Egress, remote.or(source), destination),
+        (_, remote) => (Direction::Ingress, source, remote.or(destination)),
+    };
+    MeterRuleSpec { direction, excluded: record.flag("excluded"), source, destination }
 }
 
 /// The groups that ports are in, and the groups that those speak of.

@@ -161,6 +161,8 @@ pub(crate) fn not_found(resource: &Resource, id: &str) -> Error {
         Kind::AddressScope => Error::AddressScopeNotFound(id),
         Kind::DefaultRule => Error::DefaultSecurityGroupRuleNotFound(id),
         Kind::FloatingIp => Error::FloatingIPNotFound(id),
+        Kind::MeteringLabel => Error::MeteringLabelNotFound(id),
+        Kind::MeteringLabelRule => Error::MeteringLabelRuleNotFound(id),
         Kind::Network => Error::NetworkNotFound(id),
         Kind::Port => Error::PortNotFound(id),
         Kind::RbacPolicy => Error::RbacPolicyNotFound(id),

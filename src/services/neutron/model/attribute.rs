@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     AddressScope,
     DefaultRule,
     FloatingIp,
+    MeteringLabel,
+    MeteringLabelRule,
     Network,
     Port,
     RbacPolicy,
@@ -192,6 +194,10 @@ pub(crate) const OWNED: &[Attr] =
 /// A name that may be empty and may change.
 pub(crate) const NAMED: &[Attr] =
     &[Attr::stored("name", Shape::Text(255)).or(Literal::Text("")).put()];
+
+/// A name that stays.
+pub(crate) const NAMED_ONCE: &[Attr] =
+    &[Attr::stored("name", Shape::Text(255)).or(Literal::Text(""))];
 
 /// What upstream calls the standard attributes.
 pub(crate) const STANDARD: &[Attr] = &[

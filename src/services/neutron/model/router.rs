@@ -18,6 +18,8 @@ const ATTRS: &[Attr] = &[
     Attr::stored("admin_state_up", Shape::Flag).or(Literal::Flag(true)).put(),
     Attr::stored("status", Shape::Text(16)),
     Attr::parts("external_gateway_info", Shape::Gateway).or(Literal::Null).put(),
+    // On one host a distributed router and a central one are the same thing.
+    Attr::stored("distributed", Shape::Flag).open().put(),
     Attr::stored("routes", Shape::Routes).put(),
     Attr::stored("availability_zone_hints", Shape::Words).or(Literal::EmptyList),
     Attr::parts("availability_zones", Shape::Shown),

@@ -17,8 +17,10 @@ pub(crate) use sql::Scope;
 use stackup_store::Migration;
 
 /// In the order they are applied; never changed once released.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "0001_init", sql: include_str!("../migrations/0001_init.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "0001_init", sql: include_str!("../migrations/0001_init.sql") },
+    Migration { name: "0002_metering", sql: include_str!("../migrations/0002_metering.sql") },
+];
 
 #[cfg(test)]
 mod tests {

@@ -64,6 +64,8 @@ pub(crate) fn fill(
         Kind::SecurityGroup => security_groups(r, scope, &ids, records)?,
         Kind::AddressScope
         | Kind::DefaultRule
+        | Kind::MeteringLabel
+        | Kind::MeteringLabelRule
         | Kind::RbacPolicy
         | Kind::SecurityGroupRule
         | Kind::Subnet

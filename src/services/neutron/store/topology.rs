@@ -5,7 +5,10 @@ use stackup_store::{Reader, StoreError, Tx, params};
 use super::records::{self, Listing};
 use super::sql::Scope;
 use crate::error::Result;
-use crate::model::{FLOATING_IP, NETWORK, PORT, ROUTER, Record, Resource, SECURITY_GROUP, SUBNET};
+use crate::model::{
+    FLOATING_IP, METERING_LABEL, METERING_LABEL_RULE, NETWORK, PORT, ROUTER, Record, Resource,
+    SECURITY_GROUP, SUBNET,
+};
 
 /// Every row that matters.
 #[derive(Debug, Default)]
@@ -16,6 +19,8 @@ pub(crate) struct State {
     pub(crate) routers: Vec<Record>,
     pub(crate) floating_ips: Vec<Record>,
     pub(crate) security_groups: Vec<Record>,
+    pub(crate) metering_labels: Vec<Record>,
+    pub(crate) metering_label_rules: Vec<Record>,
 }
 
 const SET_STATUS: &str = "
@@ -46,6 +51,8 @@ pub(crate) fn read(r: &Reader<'_>) -> Result<State> {
         routers: all(&ROUTER)?,
         floating_ips: all(&FLOATING_IP)?,
         security_groups: all(&SECURITY_GROUP)?,
+        metering_labels: all(&METERING_LABEL)?,
+        metering_label_rules: all(&METERING_LABEL_RULE)?,
     })
 }
 

@@ -39,13 +39,27 @@ const STATE_BITS: u32 = ANSWER | INVALID;
 /// The rules of the host's own namespace.
 pub(super) fn host_rules(topology: &Topology, firewall: Firewall) -> Ruleset {
     if firewall == Firewall::None {
-        return Ruleset::of(&[Table { family: "bridge", name: TABLES[0].1, body: String::new() }]);
+        return Ruleset::of(&[Table {
+            family: "bridge",
+            name: TABLES[0].1,
+            body: String::new(),
+            keep: false,
+        }]);
     }
     let view = View::new(topology, firewall);
-    let mut tables =
-        vec![Table { family: TABLES[0].0, name: TABLES[0].1, body: view.groups_table() }];
+    let mut tables = vec![Table {
+        family: TABLES[0].0,
+        name: TABLES[0].1,
+        body: view.groups_table(),
+        keep: false,
+    }];
     if firewall == Firewall::Mark {
-        tables.push(Table { family: TABLES[1].0, name: TABLES[1].1, body: view.state_table() });
+        tables.push(Table {
+            family: TABLES[1].0,
+            name: TABLES[1].1,
+            body: view.state_table(),
+            keep: false,
+        });
     }
     Ruleset::of(&tables)
 }

@@ -73,6 +73,7 @@ pub(super) fn topology() -> Topology {
             fixed_ips: at(0x41, "10.0.0.1"),
         }],
         routes: Vec::new(),
+        meters: Vec::new(),
         floating_ips: vec![FloatingIpSpec {
             id: id(0x51),
             floating: ip("172.24.4.20"),

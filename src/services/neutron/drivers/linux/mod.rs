@@ -16,6 +16,7 @@ mod firewall;
 mod fixture;
 mod kernel;
 mod metadata;
+mod meter;
 mod nat;
 mod netns;
 mod nft;

@@ -1,17 +1,19 @@
-//! A router's rules: source NAT, floating addresses, and who may reach the metadata address.
+//! A router's rules: source NAT, floating addresses, meters, and who may reach the metadata address.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::{RouterSpec, names};
 use super::desired::METADATA_ADDRESS;
+use super::meter;
 use super::nft::{Ruleset, Table, line, set};
 
 /// The rules inside a router's namespace.
 pub(super) fn router_rules(router: &RouterSpec) -> Ruleset {
     let nat = Nat::of(router);
     Ruleset::of(&[
-        Table { family: "ip", name: "stackup_nat", body: nat.table() },
-        Table { family: "inet", name: "stackup_router", body: nat.filter() },
+        Table { family: "ip", name: "stackup_nat", body: nat.table(), keep: false },
+        Table { family: "inet", name: "stackup_router", body: nat.filter(), keep: false },
+        meter::table(router),
     ])
 }
 
@@ -135,6 +137,7 @@ mod tests {
             }),
             interfaces: Vec::new(),
             routes: Vec::new(),
+            meters: Vec::new(),
             floating_ips: vec![FloatingIpSpec {
                 id: Uuid::from_u128(5),
                 floating: "172.24.4.20".parse().unwrap(),

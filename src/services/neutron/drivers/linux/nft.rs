@@ -16,6 +16,8 @@ pub(super) struct Table {
     pub(super) family: &'static str,
     pub(super) name: &'static str,
     pub(super) body: String,
+    /// Named counters are to live on; chains and rules are replaced all the same.
+    pub(super) keep: bool,
 }
 
 impl Ruleset {
@@ -27,11 +29,13 @@ impl Ruleset {
         }
         let revision = format!("rev_{}", hex::encode(&digest.finalize()[..8]));
         let mut text = String::new();
-        for (index, Table { family, name, body }) in tables.iter().enumerate() {
+        for (index, Table { family, name, body, keep }) in tables.iter().enumerate() {
             let mark =
                 if index == 0 { format!("  chain {revision} {{\n  }}\n") } else { String::new() };
             // Adding first makes the deletion valid where the table was never there.
-            text.push_str(&format!("add table {family} {name}\ndelete table {family} {name}\ntable {family} {name} {{\n{mark}{body}}}\n"));
+            let clear = if *keep { "flush" } else { "delete" };
+            text.push_str(&format!("add table {family} {name}\n{clear} table {family} {name}\n"));
+            text.push_str(&format!("table {family} {name} {{\n{mark}{body}}}\n"));
         }
         Self { text, revision }
     }
@@ -54,7 +58,7 @@ mod tests {
     use super::*;
 
     fn table(body: &str) -> Table {
-        Table { family: "ip", name: "t", body: body.to_owned() }
+        Table { family: "ip", name: "t", body: body.to_owned(), keep: false }
     }
 
     #[test]

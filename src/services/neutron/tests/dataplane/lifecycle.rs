@@ -20,6 +20,7 @@ fn topology() -> Topology {
                 network: id(1),
                 fixed_ips: vec![FixedIp { subnet: id(101), address: crate::lab::ip("10.1.0.1") }],
             }],
+            meters: Vec::new(),
             routes: Vec::new(),
             floating_ips: Vec::new(),
         }],

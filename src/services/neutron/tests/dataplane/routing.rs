@@ -49,6 +49,7 @@ fn router() -> RouterSpec {
         }),
         interfaces: vec![interface(502, 1), interface(503, 2)],
         routes: Vec::new(),
+        meters: Vec::new(),
         floating_ips: vec![FloatingIpSpec {
             id: id(600),
             floating: ip("172.24.4.20"),
@@ -131,6 +132,53 @@ fn guests_reach_out_and_are_reached() {
         topology.routers[0].gateway.as_mut().unwrap().enable_snat = false;
         dataplane.apply(&topology).await.unwrap();
         assert_eq!(b.connects(outside, 8000).await, None, "no source NAT");
+    });
+}
+
+#[test]
+fn meters_count_what_passes_and_go_on_counting() {
+    isolated("routing::meters_count_what_passes_and_go_on_counting", || async {
+        let dataplane = driver(None);
+        let mut topology = topology();
+        let rule = |excluded, source: &str| MeterRuleSpec {
+            direction: Direction::Egress,
+            excluded,
+            source: Some(net(source)),
+            destination: None,
+        };
+        let rules = vec![rule(false, "10.1.0.0/24"), rule(true, "10.1.0.11/32")];
+        topology.routers[0].meters = vec![MeterSpec { id: id(700), rules }];
+        let everything = MeterSpec { id: id(701), rules: vec![rule(false, "0.0.0.0/0")] };
+        topology.routers[0].meters.push(everything);
+        let guests = boot(&dataplane, &topology).await;
+        let [a, b, _] = guests.as_slice() else { unreachable!() };
+        let outside = ip("172.24.4.1");
+        let counted = async |label| {
+            let (namespace, name) = (names::router_namespace(id(500)), names::counter(id(label)));
+            let shown = sh(&format!(
+                "ip netns exec {namespace} nft list counter inet stackup_meter {name}"
+            ))
+            .await;
+            let words: Vec<&str> = shown.split_whitespace().collect();
+            let at = words.iter().position(|word| *word == "packets").unwrap();
+            words[at + 1].parse::<u64>().unwrap()
+        };
+        assert!(a.pings(outside, 56).await && b.pings(outside, 56).await);
+        let (some, all) = (counted(700).await, counted(701).await);
+        assert!(some >= 1 && all > some, "{some} of {all}");
+
+        // A change beside the meters does not make them forget.
+        topology.routers[0].floating_ips.clear();
+        topology.routers[0].meters[1].rules.clear();
+        dataplane.apply(&topology).await.unwrap();
+        assert!(b.pings(outside, 56).await);
+        assert!(counted(700).await > some);
+        assert_eq!(counted(701).await, all);
+        topology.routers[0].meters.clear();
+        dataplane.apply(&topology).await.unwrap();
+        let namespace = names::router_namespace(id(500));
+        let left = sh(&format!("ip netns exec {namespace} nft list counters")).await;
+        assert!(!left.contains("label-"), "{left}");
     });
 }
 

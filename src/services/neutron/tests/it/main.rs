@@ -10,6 +10,7 @@ mod basics;
 mod floating_ips;
 mod guards;
 mod lists;
+mod metering;
 mod networks;
 mod others;
 mod ports;

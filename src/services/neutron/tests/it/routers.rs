@@ -141,3 +141,22 @@ async fn routes_lead_to_neighbours() {
     cloud.demo.put(&path, &none).await.expect(200);
     cloud.demo.put(&format!("{path}/remove_router_interface"), &add).await.expect(200);
 }
+
+#[tokio::test]
+async fn only_a_router_that_is_down_becomes_distributed() {
+    let cloud = Cloud::new().await;
+    let made = router(&cloud, None).await;
+    assert!(made.get("distributed").is_none(), "a member does not see it");
+    let body = json!({"router": {"distributed": true}});
+    cloud.demo.post("/v2.0/routers", &body).await.refused(403, "PolicyNotAuthorized");
+    let path = format!("/v2.0/routers/{}", id(&made));
+    cloud.demo.put(&path, &body).await.refused(403, "PolicyNotAuthorized");
+    cloud.admin.put(&path, &body).await.refused(400, "BadRequest");
+    cloud.demo.put(&path, &json!({"router": {"admin_state_up": false}})).await.expect(200);
+    let changed = cloud.admin.put(&path, &body).await.expect(200).json;
+    assert_eq!(changed["router"]["distributed"], true);
+    let up = json!({"router": {"admin_state_up": true, "distributed": true}});
+    cloud.admin.put(&path, &up).await.expect(200);
+    let made = make(&cloud.admin, "routers", "router", json!({"distributed": true})).await;
+    assert_eq!(made["distributed"], true);
+}
