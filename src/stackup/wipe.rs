@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use stackup_flow::Supervisor;
 use stackup_nova::drivers::{Owner, PlugHook};
-use stackup_profile::Profile;
+use stackup_profile::{Profile, Virt};
 
 use crate::catalog::ServiceKind;
 use crate::drivers;
@@ -71,7 +71,10 @@ async fn guests(
     if !state_dir.join(ServiceKind::Nova.codename()).is_dir() {
         return Ok(());
     }
-    let driver = drivers::hypervisor(profile, state_dir, Arc::new(Deaf)).await?;
+    // What guests run on does not matter to their end, so nothing is probed.
+    let mut profile = profile.clone();
+    profile.compute.virt = Virt::Qemu;
+    let driver = drivers::hypervisor(&profile, state_dir, Arc::new(Deaf)).await?;
     for hypervisor in driver.hosts().await? {
         for guest in driver.list(&hypervisor.host).await? {
             if matches!(guest.owner, Owner::Foreign) {

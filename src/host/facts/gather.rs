@@ -217,7 +217,11 @@ fn parent_is(process: stackup_system::ProcessId, own: Option<stackup_system::Pro
     own.is_some_and(|own| service::belongs(process.pid, own))
 }
 
+/// None without the kernel's device-mapper: even to look, `vgs` would make `/dev/mapper`.
 pub(crate) async fn volume_groups() -> Vec<VolumeGroup> {
+    if !device_mapper() {
+        return Vec::new();
+    }
     let vgs = ["--noheadings", "--separator", "|", "-o", "vg_name,vg_tags"];
     let text = output(Program::new("vgs").args(vgs)).await;
     text.lines()

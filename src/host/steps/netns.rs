@@ -1,4 +1,4 @@
-//! `/run/netns`, which the first named network namespace mounts.
+//! `/run/netns`: named network namespaces need it to be a mount that is shared.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::{at, describe};
 
 const DIR: &str = "/run/netns";
 
-/// Makes the directory; the mount over it is iproute's. Both go when no namespace is left.
+/// Mounts the directory as the first `ip netns add` would, so that the mount is known to be ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NetnsRoot {}
 
@@ -26,13 +26,13 @@ impl Step<()> for NetnsRoot {
 
     fn describe(&self) -> Description {
         describe(
-            format!("make {DIR}, where named network namespaces are"),
-            format!("unmount and remove {DIR} when no namespace is left"),
+            format!("mount {DIR}, where named network namespaces are"),
+            format!("unmount {DIR} when no namespace is left"),
         )
     }
 
     async fn check(&self, _: &()) -> Result<State, StepError> {
-        Ok(if Path::new(DIR).is_dir() { State::Satisfied } else { State::Absent })
+        Ok(if mounts::is_mount(Path::new(DIR)) { State::Satisfied } else { State::Absent })
     }
 
     async fn prior(&self, _: &()) -> Result<Receipt, StepError> {
@@ -40,11 +40,15 @@ impl Step<()> for NetnsRoot {
     }
 
     async fn apply(&self, _: &()) -> Result<Receipt, StepError> {
-        files::make_dir(Path::new(DIR), 0o755).map_err(at("made", Path::new(DIR)))?;
+        let dir = Path::new(DIR);
+        if !dir.is_dir() {
+            files::make_dir(dir, 0o755).map_err(at("made", dir))?;
+        }
+        mounts::share(dir).map_err(at("mounted", dir))?;
         Ok(Receipt::Null)
     }
 
-    async fn revert(&self, _: &(), _: &Receipt) -> Result<(), StepError> {
+    async fn revert(&self, _: &(), receipt: &Receipt) -> Result<(), StepError> {
         let dir = Path::new(DIR);
         let names = fs::read_dir(dir).map(Iterator::count).unwrap_or(0);
         if names > 0 {
@@ -53,6 +57,9 @@ impl Step<()> for NetnsRoot {
         }
         for mount in mounts::below(dir) {
             mounts::unmount(&mount).map_err(at("unmounted", &mount))?;
+        }
+        if receipt["existed"] == json!(true) {
+            return Ok(());
         }
         super::directory::remove_dir(dir)
     }

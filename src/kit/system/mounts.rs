@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::mount::MntFlags;
+use nix::mount::{MntFlags, MsFlags};
 
 /// Every mount point below or at `path`, deepest first.
 pub fn below(path: &Path) -> Vec<PathBuf> {
@@ -17,6 +17,23 @@ pub fn below(path: &Path) -> Vec<PathBuf> {
         .collect();
     found.reverse();
     found
+}
+
+pub fn is_mount(path: &Path) -> bool {
+    below(path).iter().any(|mount| mount == path)
+}
+
+/// Mounts a directory on itself, unless it is a mount, and has what is mounted below it seen in
+/// every mount namespace.
+pub fn share(path: &Path) -> io::Result<()> {
+    let mount = |source, flags| {
+        nix::mount::mount(source, path, None::<&str>, flags | MsFlags::MS_REC, None::<&str>)
+    };
+    if !is_mount(path) {
+        mount(Some(path), MsFlags::MS_BIND)?;
+    }
+    mount(None, MsFlags::MS_SHARED)?;
+    Ok(())
 }
 
 pub fn unmount(path: &Path) -> io::Result<()> {
@@ -42,6 +59,7 @@ mod tests {
     #[test]
     fn the_root_is_a_mount_with_room() {
         assert!(below(Path::new("/")).contains(&PathBuf::from("/")));
+        assert!(is_mount(Path::new("/")) && !is_mount(Path::new("/proc/self")));
         assert!(below(Path::new("/nowhere")).is_empty());
         assert!(free_bytes(Path::new("/nowhere/at/all")).unwrap() > 0);
     }
