@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::bus::Hint;
 use crate::reconcile::{Reconciler, Report};
@@ -67,7 +68,8 @@ impl Supervisor {
     }
 
     /// Runs `work` to its end. A panic in it is logged and hurts nothing else. It is dropped at its
-    /// next `.await` when the process ends, unless it finishes within the deadline.
+    /// next `.await` when the process ends, unless it finishes within the deadline. Begun by a
+    /// request, it is part of that request's story.
     pub fn spawn(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         // Finished tasks are reaped here, so that the set does not grow.
@@ -78,7 +80,7 @@ impl Supervisor {
                 tracing::error!(task = name, "task panicked");
             }
         };
-        tasks.spawn(watched);
+        tasks.spawn(watched.instrument(tracing::info_span!("task", task = name)));
     }
 
     /// Runs a reconciler now, on every hint, and every period, until the process ends.

@@ -146,7 +146,7 @@ fn start_logging(globals: &Globals, ring: Ring) {
     };
     let filter =
         EnvFilter::try_from_env("STACKUP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let ring_filter = EnvFilter::new("info,hyper=off,stackup_system=debug");
+    let ring_filter = EnvFilter::new("info,hyper=off,stackup_system=debug,stackup_web::api=debug");
     let text = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)

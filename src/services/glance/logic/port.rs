@@ -15,10 +15,12 @@ use crate::{Error, Glance, store};
 
 #[async_trait]
 impl Images for Glance {
+    #[tracing::instrument(skip_all)]
     async fn image(&self, cx: &Ctx, id: &ImageId) -> Result<ImageInfo, CallError> {
         Ok(self.visible_image(cx, id).await?.into())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn images(&self, cx: &Ctx, query: &ImageQuery) -> Result<Vec<ImageInfo>, CallError> {
         let mut filter = Filter {
             member_status: Some(MemberStatus::Accepted),
@@ -40,6 +42,7 @@ impl Images for Glance {
         Ok(images.into_iter().map(ImageInfo::from).collect())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn data(&self, cx: &Ctx, id: &ImageId) -> Result<ImageData, CallError> {
         let image = self.visible_image(cx, id).await?;
         let open: Option<Download> = self.download(cx, id).await?;
@@ -54,6 +57,7 @@ impl Images for Glance {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn create(&self, cx: &Ctx, new: NewImage) -> Result<ImageInfo, CallError> {
         let owner = cx.project_id().map(ToString::to_string);
         let mut image = Image::queued(ids::uuid(), owner, self.clock.now());
@@ -71,6 +75,7 @@ impl Images for Glance {
         Ok(self.add_image(cx, image).await?.into())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn upload_file(&self, cx: &Ctx, id: &ImageId, file: PathBuf) -> Result<(), CallError> {
         let image = self.image_for(cx, id, "upload_image").await?;
         image.status.allow(Status::Saving)?;
@@ -91,6 +96,7 @@ impl Images for Glance {
         Ok(done?)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn set_properties(
         &self,
         cx: &Ctx,
@@ -109,6 +115,7 @@ impl Images for Glance {
         Ok(self.change_image(cx, id, change).await?.into())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn delete(&self, cx: &Ctx, id: &ImageId) -> Result<(), CallError> {
         Ok(self.delete_image(cx, id).await?)
     }

@@ -23,6 +23,7 @@ use crate::store::{Filter, Listing, Scope, groups, links};
 
 #[async_trait]
 impl Networks for Neutron {
+    #[tracing::instrument(skip_all)]
     async fn available(&self, cx: &Ctx) -> Result<Vec<NetworkInfo>, CallError> {
         let (scope, config) = (Scope::of(cx, &NETWORK), self.config.clone());
         let found = self.db.scan(move |r| {
@@ -33,6 +34,7 @@ impl Networks for Neutron {
         found.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn network(&self, cx: &Ctx, id: &NetworkId) -> Result<NetworkInfo, CallError> {
         let (scope, config, id) = (Scope::of(cx, &NETWORK), self.config.clone(), id.to_string());
         let found = self.db.read(move |r| {
@@ -43,16 +45,19 @@ impl Networks for Neutron {
         found.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn port(&self, cx: &Ctx, id: &PortId) -> Result<PortInfo, CallError> {
         let (scope, config, id) = (Scope::of(cx, &PORT), self.config.clone(), id.to_string());
         let found = self.db.read(move |r| one(r, &scope, &id, &config));
         found.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn ports_of(&self, cx: &Ctx, server: &ServerId) -> Result<Vec<PortInfo>, CallError> {
         self.ports_of_all(cx, std::slice::from_ref(server)).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn ports_of_all(
         &self,
         cx: &Ctx,
@@ -74,6 +79,7 @@ impl Networks for Neutron {
         found.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn create_port(&self, cx: &Ctx, new: NewPort) -> Result<PortInfo, CallError> {
         let made = self.work(cx, move |w| {
             w.find(&NETWORK, &new.network_id)?;
@@ -84,6 +90,7 @@ impl Networks for Neutron {
         made.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn bind_port(&self, cx: &Ctx, id: &PortId, to: Binding) -> Result<PortInfo, CallError> {
         let id = id.to_string();
         let bound = self.work(cx, move |w| {
@@ -102,6 +109,7 @@ impl Networks for Neutron {
         bound.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn unbind_port(&self, cx: &Ctx, id: &PortId) -> Result<(), CallError> {
         let id = id.to_string();
         let unbound = self.work(cx, move |w| match w.find(&PORT, &id) {
@@ -119,6 +127,7 @@ impl Networks for Neutron {
         unbound.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn delete_port(&self, cx: &Ctx, id: &PortId) -> Result<(), CallError> {
         let id = id.to_string();
         let gone = self.work(cx, move |w| match w.find(&PORT, &id) {
@@ -129,10 +138,12 @@ impl Networks for Neutron {
         gone.await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn plugged(&self, _: &Ctx, id: &PortId) -> Result<(), CallError> {
         self.plug(id).await.map_err(Error::call)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn security_group(
         &self,
         cx: &Ctx,
@@ -164,6 +175,7 @@ impl Networks for Neutron {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn set_security_groups(
         &self,
         cx: &Ctx,

@@ -263,6 +263,7 @@ impl ComputeDriver for FakeDriver {
         "fake"
     }
 
+    #[tracing::instrument(skip_all)]
     async fn hosts(&self) -> Result<Vec<Hypervisor>> {
         Ok(self
             .config
@@ -276,6 +277,7 @@ impl ComputeDriver for FakeDriver {
         self.events.subscribe()
     }
 
+    #[tracing::instrument(skip_all)]
     async fn list(&self, host: &str) -> Result<Vec<GuestInfo>> {
         self.know(host)?;
         Ok(self
@@ -286,10 +288,12 @@ impl ComputeDriver for FakeDriver {
             .collect())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn info(&self, host: &str, uuid: &str) -> Result<GuestInfo> {
         self.with(host, uuid, |guest| Ok(guest.info()))
     }
 
+    #[tracing::instrument(skip_all)]
     async fn restore(&self, host: &str, guests: Vec<(GuestSpec, PowerState)>) -> Result<()> {
         self.know(host)?;
         let mut known = self.lock();
@@ -302,6 +306,7 @@ impl ComputeDriver for FakeDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn prepare(
         &self,
         host: &str,
@@ -319,6 +324,7 @@ impl ComputeDriver for FakeDriver {
         Ok(files)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn discard_root(&self, host: &str, uuid: &str, _rescue: bool) -> Result<()> {
         self.know(host)?;
         match self.lock().get(uuid).filter(|guest| guest.host == host) {
@@ -327,24 +333,29 @@ impl ComputeDriver for FakeDriver {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn resize_root(&self, host: &str, uuid: &str, _root_gb: u64) -> Result<()> {
         self.begin_on(Verb::Resize, host, uuid).await?;
         self.with(host, uuid, |guest| guest.must_be_off("resize"))
     }
 
+    #[tracing::instrument(skip_all)]
     async fn confirm_resize(&self, host: &str, _uuid: &str) -> Result<()> {
         self.know(host)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn revert_resize(&self, host: &str, uuid: &str) -> Result<()> {
         self.with(host, uuid, |guest| guest.must_be_off("revert its resize"))
     }
 
+    #[tracing::instrument(skip_all)]
     async fn snapshot(&self, host: &str, uuid: &str, to: &Path, format: DiskFormat) -> Result<()> {
         self.begin_on(Verb::Snapshot, host, uuid).await?;
         disk::write_empty(to, format)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn spawn(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         self.begin(Verb::Spawn, host, &spec.metadata.server_name)
             .await?;
@@ -352,6 +363,7 @@ impl ComputeDriver for FakeDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn destroy(&self, host: &str, uuid: &str, _files: bool) -> Result<()> {
         match self.begin_on(Verb::Destroy, host, uuid).await {
             Err(DriverError::GuestNotFound { .. }) => return Ok(()),
@@ -365,6 +377,7 @@ impl ComputeDriver for FakeDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn power_on(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         self.begin(Verb::PowerOn, host, &spec.metadata.server_name)
             .await?;
@@ -372,6 +385,7 @@ impl ComputeDriver for FakeDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn power_off(&self, host: &str, uuid: &str, grace: Duration) -> Result<()> {
         self.begin_on(Verb::PowerOff, host, uuid).await?;
         self.with(host, uuid, |guest| {
@@ -389,6 +403,7 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn reboot(&self, host: &str, spec: &GuestSpec, kind: RebootKind) -> Result<()> {
         self.begin(Verb::Reboot, host, &spec.metadata.server_name)
             .await?;
@@ -404,12 +419,14 @@ impl ComputeDriver for FakeDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn pause(&self, host: &str, uuid: &str) -> Result<()> {
         let states = (&[PowerState::Running][..], PowerState::Paused);
         self.turn((Verb::Pause, "pause"), (host, uuid), states, Event::Paused)
             .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn unpause(&self, host: &str, uuid: &str) -> Result<()> {
         let states = (&[PowerState::Paused][..], PowerState::Running);
         self.turn(
@@ -421,6 +438,7 @@ impl ComputeDriver for FakeDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn suspend(&self, host: &str, uuid: &str) -> Result<()> {
         let states = (
             &[PowerState::Running, PowerState::Paused][..],
@@ -435,6 +453,7 @@ impl ComputeDriver for FakeDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn resume(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         let states = (
             &[
@@ -453,6 +472,7 @@ impl ComputeDriver for FakeDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn migrate(&self, uuid: &str, from: &str, to: &str) -> Result<()> {
         self.know(to)?;
         // Asked again after it was done, the guest is where it should be.
@@ -467,6 +487,7 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn attach_interface(&self, host: &str, uuid: &str, nic: &Nic) -> Result<()> {
         self.begin_on(Verb::AttachInterface, host, uuid).await?;
         self.with(host, uuid, |guest| {
@@ -475,6 +496,7 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn detach_interface(&self, host: &str, uuid: &str, nic: &Nic) -> Result<()> {
         self.begin_on(Verb::DetachInterface, host, uuid).await?;
         self.with(host, uuid, |guest| {
@@ -483,11 +505,13 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn attach_volume(&self, host: &str, uuid: &str, disk: &Disk) -> Result<()> {
         self.begin_on(Verb::AttachVolume, host, uuid).await?;
         self.with(host, uuid, |guest| guest.attach_disk(disk))
     }
 
+    #[tracing::instrument(skip_all)]
     async fn detach_volume(&self, host: &str, uuid: &str, device: &str) -> Result<()> {
         self.begin_on(Verb::DetachVolume, host, uuid).await?;
         self.with(host, uuid, |guest| {
@@ -496,10 +520,12 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn extend_volume(&self, host: &str, uuid: &str, device: &str, _bytes: u64) -> Result<()> {
         self.with(host, uuid, |guest| guest.disk(device).map(drop))
     }
 
+    #[tracing::instrument(skip_all)]
     async fn console_log(&self, host: &str, uuid: &str, max_bytes: u64) -> Result<Vec<u8>> {
         let text = self
             .with(host, uuid, |guest| Ok(guest.console()))?
@@ -510,6 +536,7 @@ impl ComputeDriver for FakeDriver {
         Ok(text[text.len() - keep..].to_vec())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn vnc_console(&self, host: &str, uuid: &str) -> Result<ConsoleAddress> {
         self.with(host, uuid, |guest| guest.must_run("show its screen"))?;
         let index = self.lock().keys().position(|key| key == uuid).unwrap_or(0);
@@ -520,6 +547,7 @@ impl ComputeDriver for FakeDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn diagnostics(&self, host: &str, uuid: &str) -> Result<Diagnostics> {
         self.with(host, uuid, |guest| {
             guest.must_run("be measured")?;

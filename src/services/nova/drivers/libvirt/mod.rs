@@ -258,6 +258,7 @@ impl ComputeDriver for LibvirtDriver {
         "libvirt"
     }
 
+    #[tracing::instrument(skip_all)]
     async fn hosts(&self) -> Result<Vec<Hypervisor>> {
         let config = self.config.clone();
         let kvm = self.virt == Virt::Kvm;
@@ -272,20 +273,24 @@ impl ComputeDriver for LibvirtDriver {
         self.link.events.subscribe()
     }
 
+    #[tracing::instrument(skip_all)]
     async fn list(&self, host: &str) -> Result<Vec<GuestInfo>> {
         self.know(host)?;
         self.link.call("listing guests", domain::list).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn info(&self, host: &str, uuid: &str) -> Result<GuestInfo> {
         self.on(host, uuid, "asking for a guest", domain::info)
             .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn restore(&self, host: &str, _guests: Vec<(GuestSpec, PowerState)>) -> Result<()> {
         self.know(host)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn prepare(
         &self,
         host: &str,
@@ -297,6 +302,7 @@ impl ComputeDriver for LibvirtDriver {
         self.images.prepare(uuid, plan, images).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn discard_root(&self, host: &str, uuid: &str, rescue: bool) -> Result<()> {
         self.know(host)?;
         if !rescue {
@@ -305,23 +311,27 @@ impl ComputeDriver for LibvirtDriver {
         self.images.discard_root(uuid, rescue)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn resize_root(&self, host: &str, uuid: &str, root_gb: u64) -> Result<()> {
         self.know(host)?;
         self.must_be_off(uuid, "resize").await?;
         self.images.resize_root(uuid, root_gb).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn confirm_resize(&self, host: &str, uuid: &str) -> Result<()> {
         self.know(host)?;
         self.images.confirm_resize(uuid)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn revert_resize(&self, host: &str, uuid: &str) -> Result<()> {
         self.know(host)?;
         self.must_be_off(uuid, "revert its resize").await?;
         self.images.revert_resize(uuid)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn snapshot(&self, host: &str, uuid: &str, to: &Path, format: DiskFormat) -> Result<()> {
         match self.settled_root(host, uuid).await? {
             Some(device) => self.snapshot_live((host, uuid), &device, to, format).await,
@@ -332,6 +342,7 @@ impl ComputeDriver for LibvirtDriver {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn spawn(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         self.know(host)?;
         let Err(error) = self.start(spec, false).await else {
@@ -343,6 +354,7 @@ impl ComputeDriver for LibvirtDriver {
         Err(error)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn destroy(&self, host: &str, uuid: &str, files: bool) -> Result<()> {
         match self
             .on(host, uuid, "removing a guest", domain::remove)
@@ -358,11 +370,13 @@ impl ComputeDriver for LibvirtDriver {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn power_on(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         self.know(host)?;
         self.start(spec, false).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn power_off(&self, host: &str, uuid: &str, grace: Duration) -> Result<()> {
         self.on(host, uuid, "ending a guest", move |d| {
             if !grace.is_zero() && domain::shut_down(d, grace)? {
@@ -374,6 +388,7 @@ impl ComputeDriver for LibvirtDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn reboot(&self, host: &str, spec: &GuestSpec, kind: RebootKind) -> Result<()> {
         self.know(host)?;
         let grace = match kind {
@@ -386,14 +401,17 @@ impl ComputeDriver for LibvirtDriver {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn pause(&self, host: &str, uuid: &str) -> Result<()> {
         self.on(host, uuid, "pausing a guest", domain::pause).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn unpause(&self, host: &str, uuid: &str) -> Result<()> {
         self.on(host, uuid, "unpausing a guest", domain::run).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn suspend(&self, host: &str, uuid: &str) -> Result<()> {
         // Saved memory refers to the files the guest writes to; let that be its disk.
         self.settled_root(host, uuid).await?;
@@ -401,16 +419,19 @@ impl ComputeDriver for LibvirtDriver {
             .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn resume(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         self.know(host)?;
         self.start(spec, true).await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn migrate(&self, _uuid: &str, from: &str, to: &str) -> Result<()> {
         self.know(from)?;
         self.know(to)
     }
 
+    #[tracing::instrument(skip_all)]
     async fn attach_interface(&self, host: &str, uuid: &str, nic: &Nic) -> Result<()> {
         let (device, tap) = (Device::Interface(nic.mac.clone()), nic.tap.clone());
         let xml = guest::interface(nic, self.virt);
@@ -423,6 +444,7 @@ impl ComputeDriver for LibvirtDriver {
         Ok(())
     }
 
+    #[tracing::instrument(skip_all)]
     async fn detach_interface(&self, host: &str, uuid: &str, nic: &Nic) -> Result<()> {
         let device = Device::Interface(nic.mac.clone());
         let patience = Duration::from_secs(self.config.detach_seconds);
@@ -432,6 +454,7 @@ impl ComputeDriver for LibvirtDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn attach_volume(&self, host: &str, uuid: &str, disk: &Disk) -> Result<()> {
         let (device, xml) = (Device::Disk(disk.device.clone()), guest::disk(disk, false));
         let path = disk.path.to_string_lossy().into_owned();
@@ -443,6 +466,7 @@ impl ComputeDriver for LibvirtDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn detach_volume(&self, host: &str, uuid: &str, device: &str) -> Result<()> {
         let device = Device::Disk(device.to_owned());
         let patience = Duration::from_secs(self.config.detach_seconds);
@@ -452,6 +476,7 @@ impl ComputeDriver for LibvirtDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn extend_volume(&self, host: &str, uuid: &str, device: &str, bytes: u64) -> Result<()> {
         let device = device.to_owned();
         self.on(host, uuid, "extending a volume", move |d| {
@@ -460,6 +485,7 @@ impl ComputeDriver for LibvirtDriver {
         .await
     }
 
+    #[tracing::instrument(skip_all)]
     async fn console_log(&self, host: &str, uuid: &str, max_bytes: u64) -> Result<Vec<u8>> {
         self.know(host)?;
         let path = self.images.of(uuid).join("console.log");
@@ -471,6 +497,7 @@ impl ComputeDriver for LibvirtDriver {
         }
     }
 
+    #[tracing::instrument(skip_all)]
     async fn vnc_console(&self, host: &str, uuid: &str) -> Result<ConsoleAddress> {
         let port = self
             .on(host, uuid, "finding a screen", domain::vnc_port)
@@ -481,6 +508,7 @@ impl ComputeDriver for LibvirtDriver {
         })
     }
 
+    #[tracing::instrument(skip_all)]
     async fn diagnostics(&self, host: &str, uuid: &str) -> Result<Diagnostics> {
         self.on(host, uuid, "measuring a guest", domain::diagnostics)
             .await
