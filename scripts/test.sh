@@ -4,10 +4,11 @@
 #   scripts/test.sh [--quick] [--host] [--smoke] [--no-install]
 #
 # Always: format, guards, lints, unit and service tests (on SQLite and a private PostgreSQL), the whole cloud in
-# one process, and the stock client and SDK against it.
+# one process, and the stock client and SDK against it. As root, on a machine without a stackup of its own, also
+# first light: install, real guests, reset, and the machine as it was.
 #
 #   --quick        format, guards, lints and cargo's tests only
-#   --host         also what changes this machine and puts it back: namespaces, loop devices, guests (root)
+#   --host         first light in any case, and every step killed at every moment, in namespaces (root)
 #   --smoke        also the smoke selection of OpenStack's own tests
 #   --no-install   takes the machine as it is
 #
@@ -25,6 +26,9 @@ for option; do
         *) usage >&2; exit 2 ;;
     esac
 done
+
+first_light=$host
+if [ -z "$quick" ] && [ "$(id -u)" = 0 ] && [ ! -e /var/lib/stackup ]; then first_light=1; fi
 
 log=$(mktemp -d "${TMPDIR:-/tmp}/stackup-test.XXXXXX")
 chmod 755 "$log"
@@ -52,8 +56,7 @@ stage() {
 
 packages() {
     apt_install build-essential pkg-config libvirt-dev ca-certificates curl python3-venv postgresql
-    [ -n "$quick" ] && return
-    [ -z "$host" ] || {
+    [ -z "$first_light" ] || {
         qemu_install --allow-downgrades
         apt_install libvirt-daemon-driver-qemu nftables iproute2 iputils-ping e2fsprogs mtools cpio kmod xz-utils zstd chrony lvm2 openssh-client
     }
@@ -81,6 +84,11 @@ compat() { # compat STORY: one of tests/compat against a cloud of its own
         "$clients/bin/python" "tests/compat/$1.py"
 }
 
+first_light() { # beside the program is where it looks for the guest image
+    scripts/guest-image.sh "$CARGO_TARGET_DIR/debug/images" &&
+        "$clients/bin/python" tests/compat/first_light.py "$CARGO_TARGET_DIR/debug/stackup"
+}
+
 [ -z "$install" ] || packages
 need_rust
 start_postgres
@@ -89,12 +97,15 @@ stage "format" cargo fmt --all --check
 stage "guards" cargo xtask check
 stage "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
 stage "cargo test" cargo test --workspace --locked --no-fail-fast
-if [ -z "$quick" ]; then
+if [ -z "$quick" ] || [ -n "$host" ]; then
     clients=$(venv clients tests/compat/requirements.txt)
     stage "build" cargo build --locked -p stackup
+fi
+if [ -z "$quick" ]; then
     stage "openstack client" compat openstack_client
     stage "openstacksdk" compat sdk
 fi
+[ -z "$first_light" ] || stage "first light" first_light
 [ -z "$host" ] || stage "host" cargo test --locked -p stackup-tests --test host -- --ignored --test-threads=1
 [ -z "$smoke" ] || stage "smoke" scripts/conformance.sh --ephemeral smoke
 
