@@ -233,6 +233,10 @@ pub enum Error {
     SecurityGroupRuleExists(String),
     #[error("Metering label rule with remote_ip_prefix {0} overlaps another")]
     MeteringLabelRuleOverlaps(String),
+    #[error(
+        "Not enough l3 agents available to ensure HA. Minimum required {needed}, available {there}."
+    )]
+    HANotEnoughAvailableAgents { needed: i64, there: i64 },
     #[error("Subnet pool {0} cannot be deleted: Subnet pool has existing allocations.")]
     SubnetPoolDeleteError(String),
     #[error("Failed to allocate subnet: {0}.")]

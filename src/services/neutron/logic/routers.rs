@@ -16,6 +16,7 @@ use crate::model::{Fields, NETWORK, PORT, ROUTER, Record, SUBNET};
 use crate::store::{addresses, links};
 
 pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String> {
+    one_host(&fields)?;
     let gateway = fields.take("external_gateway_info").unwrap_or(Json::Null);
     fields.set("status", ACTIVE);
     fields.set("routes", json!([]));
@@ -30,6 +31,7 @@ pub(crate) fn create(w: &mut Work<'_, '_>, mut fields: Fields) -> Result<String>
 }
 
 pub(crate) fn update(w: &mut Work<'_, '_>, before: &Record, mut fields: Fields) -> Result<()> {
+    one_host(&fields)?;
     let moves = fields.flag("distributed").is_some_and(|new| new != before.flag("distributed"));
     if moves && before.flag("admin_state_up") {
         return Err(bad(
@@ -58,6 +60,14 @@ pub(crate) fn delete(w: &mut Work<'_, '_>, router: &Record) -> Result<()> {
     }
     drop_gateway(w, router)?;
     w.delete(&ROUTER, id)
+}
+
+/// A router that survives its host needs another one.
+fn one_host(fields: &Fields) -> Result<()> {
+    match fields.flag("ha") {
+        Some(true) => Err(Error::HANotEnoughAvailableAgents { needed: 2, there: 1 }),
+        Some(false) | None => Ok(()),
+    }
 }
 
 fn bad(message: String) -> Error {

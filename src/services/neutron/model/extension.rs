@@ -30,6 +30,7 @@ pub(crate) const EXTENSIONS: &[Extension] = &[
     ext("extraroute-atomic", "Atomically add/remove extra routes", "Adds and removes single routes"),
     ext("fip-port-details", "Floating IP Port Details Extension", "The port behind a floating IP"),
     ext("ip-substring-filtering", "IP address substring filtering", "Ports by a part of an address"),
+    ext("l3-ha", "HA Router extension", "Whether a router is on several hosts; with one host, none is"),
     ext("l3_agent_scheduler", "L3 Agent Scheduler", "Which L3 agent serves a router"),
     ext("metering", "Neutron Metering", "Counts what routers forward"),
     ext("metering_source_and_destination_fields", "Neutron Metering with source and destination filtering", "Counts by both ends"),

@@ -20,6 +20,8 @@ const ATTRS: &[Attr] = &[
     Attr::parts("external_gateway_info", Shape::Gateway).or(Literal::Null).put(),
     // On one host a distributed router and a central one are the same thing.
     Attr::stored("distributed", Shape::Flag).open().put(),
+    // A second host would be needed; there is one.
+    Attr::sql("ha", "0", Shape::Flag).open().put(),
     Attr::stored("routes", Shape::Routes).put(),
     Attr::stored("availability_zone_hints", Shape::Words).or(Literal::EmptyList),
     Attr::parts("availability_zones", Shape::Shown),

@@ -157,6 +157,11 @@ async fn only_a_router_that_is_down_becomes_distributed() {
     assert_eq!(changed["router"]["distributed"], true);
     let up = json!({"router": {"admin_state_up": true, "distributed": true}});
     cloud.admin.put(&path, &up).await.expect(200);
-    let made = make(&cloud.admin, "routers", "router", json!({"distributed": true})).await;
-    assert_eq!(made["distributed"], true);
+    let fields = json!({"distributed": true, "ha": false});
+    let made = make(&cloud.admin, "routers", "router", fields).await;
+    assert_eq!((&made["distributed"], &made["ha"]), (&json!(true), &json!(false)));
+    let body = json!({"router": {"ha": true}});
+    cloud.admin.post("/v2.0/routers", &body).await.refused(409, "HANotEnoughAvailableAgents");
+    let found = cloud.admin.get("/v2.0/routers?ha=True").await.expect(200).json;
+    assert_eq!(found["routers"], json!([]));
 }
