@@ -43,7 +43,13 @@ pub trait Identity: Send + Sync {
 
     /// Whether the caller's token may make this request of a service: an application credential
     /// may be bound to some. `path` is the service's own, `/v2.1/servers`.
-    async fn may_request(&self, _caller: &Caller, _service: &str, _verb: &str, _path: &str) -> bool {
+    async fn may_request(
+        &self,
+        _caller: &Caller,
+        _service: &str,
+        _verb: &str,
+        _path: &str,
+    ) -> bool {
         true
     }
 

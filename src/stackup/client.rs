@@ -53,11 +53,8 @@ impl Client {
         }});
         let url = format!("{}/v3/auth/tokens", credentials.auth_url);
         let request = http.post(&url).json(&body);
-        let failed = |source| ClientError::Transport {
-            method: Method::POST,
-            url: url.clone(),
-            source,
-        };
+        let failed =
+            |source| ClientError::Transport { method: Method::POST, url: url.clone(), source };
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let token = response.headers().get("x-subject-token");
@@ -120,11 +117,8 @@ impl Client {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let failed = |source| ClientError::Transport {
-            method: method.clone(),
-            url: url.clone(),
-            source,
-        };
+        let failed =
+            |source| ClientError::Transport { method: method.clone(), url: url.clone(), source };
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
         let text = response.text().await.map_err(failed)?;

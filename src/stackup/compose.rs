@@ -78,10 +78,8 @@ impl Cloud {
         let main = bounds[0].address;
         let auth_url = auth_url(main);
         let socket = state_dir.join(admin::SOCKET);
-        let operator = admin::bind(state_dir).map_err(|source| ComposeError::State {
-            path: socket.clone(),
-            source,
-        })?;
+        let operator = admin::bind(state_dir)
+            .map_err(|source| ComposeError::State { path: socket.clone(), source })?;
 
         // What everybody shares.
         let kit = Kit {
@@ -290,7 +288,8 @@ impl Kit<'_> {
         if let Some(own) = self.profile.config.get(service) {
             overlay(&mut settings, own);
         }
-        serde_json::from_value(settings).map_err(|source| ComposeError::Settings { service, source })
+        serde_json::from_value(settings)
+            .map_err(|source| ComposeError::Settings { service, source })
     }
 
     fn store(&self, service: &'static str) -> Result<StoreConfig, ComposeError> {

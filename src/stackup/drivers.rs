@@ -1,7 +1,7 @@
 //! One `match` for each kind of driver, fakes included.
 
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stackup_flow::Supervisor;
@@ -59,13 +59,16 @@ async fn libvirt(
     Err("this stackup was built without libvirt; set compute.driver=fake".into())
 }
 
+/// What libvirt knows of QEMU. It takes long to find out and holds nothing of users.
+pub fn lasting(state_dir: &Path) -> PathBuf {
+    state_dir.join("nova/libvirt/cache")
+}
+
 /// What carries the networks: pretended where the guests are.
 pub fn dataplane(profile: &Profile, supervisor: &Supervisor) -> Arc<dyn Dataplane> {
     match profile.compute.driver {
         Kind::Fake => Arc::new(NullDataplane::new()),
-        Kind::Libvirt => {
-            Arc::new(LinuxDataplane::new(LinuxOptions::default(), supervisor.clone()))
-        }
+        Kind::Libvirt => Arc::new(LinuxDataplane::new(LinuxOptions::default(), supervisor.clone())),
     }
 }
 

@@ -18,7 +18,9 @@ pub enum VerifyError {
     Missing(&'static str),
     #[error("server {id} went to ERROR: {why}")]
     Server { id: String, why: String },
-    #[error("{address} did not answer ping within {seconds} s; the guest's console ends:\n{console}")]
+    #[error(
+        "{address} did not answer ping within {seconds} s; the guest's console ends:\n{console}"
+    )]
     NoPing { address: String, seconds: u64, console: String },
 }
 

@@ -3,6 +3,7 @@
 //! Works beside no running service: it opens the drivers itself, and finds what is ours by its
 //! marks, so a lost database hides nothing.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,9 +51,10 @@ pub async fn wipe(profile: &Profile, state_dir: &Path) -> Wiped {
         }
     }
     supervisor.stop(STOP_DEADLINE).await;
+    let lasting = drivers::lasting(state_dir);
     for kind in ServiceKind::ALL {
         let dir = state_dir.join(kind.codename());
-        match std::fs::remove_dir_all(&dir) {
+        match remove(&dir, &lasting) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 wiped.failed.push(format!("{}: {error}", dir.display()));
             }
@@ -60,6 +62,25 @@ pub async fn wipe(profile: &Profile, state_dir: &Path) -> Wiped {
         }
     }
     wiped
+}
+
+/// Removes a directory, but not `keep` if that is in it.
+fn remove(dir: &Path, keep: &Path) -> io::Result<()> {
+    if dir == keep {
+        return Ok(());
+    }
+    if !keep.starts_with(dir) || !keep.exists() {
+        return std::fs::remove_dir_all(dir);
+    }
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove(&entry.path(), keep)?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 async fn guests(
@@ -87,4 +108,27 @@ async fn guests(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_kept_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let keep = root.path().join("nova/libvirt/cache");
+        std::fs::create_dir_all(keep.join("qemu")).unwrap();
+        std::fs::create_dir_all(root.path().join("nova/instances/1")).unwrap();
+        std::fs::write(root.path().join("nova/nova.db"), "x").unwrap();
+        remove(&root.path().join("nova"), &keep).unwrap();
+        let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
+        assert!(keep.join("qemu").is_dir());
+        assert_eq!(
+            (left(&root.path().join("nova")), left(&root.path().join("nova/libvirt"))),
+            (1, 1)
+        );
+        remove(&root.path().join("nova"), &root.path().join("elsewhere")).unwrap();
+        assert!(!root.path().join("nova").exists());
+    }
 }

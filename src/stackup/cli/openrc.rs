@@ -29,11 +29,7 @@ pub fn run(globals: &Globals, printer: Printer, args: &OpenrcArgs) -> Result<(),
 }
 
 /// DevStack's variables of today and those that older textbooks expect.
-fn variables<'a>(
-    credentials: &Credentials,
-    user: &str,
-    project: &str,
-) -> Vec<(&'a str, String)> {
+fn variables<'a>(credentials: &Credentials, user: &str, project: &str) -> Vec<(&'a str, String)> {
     let text = str::to_owned;
     vec![
         ("OS_AUTH_TYPE", text("password")),

@@ -62,9 +62,9 @@ async fn serve(
     ring: Ring,
 ) -> Result<(), Problem> {
     let known = Credentials::read(state_dir).ok();
-    let mut credentials = known.clone().unwrap_or_else(|| {
-        Credentials::make("", &profile.region, profile.password.as_deref())
-    });
+    let mut credentials = known
+        .clone()
+        .unwrap_or_else(|| Credentials::make("", &profile.region, profile.password.as_deref()));
     if ephemeral {
         shutdown::end_with_parent().map_err(|error| Problem::internal(&error))?;
     } else {
@@ -122,8 +122,7 @@ impl Temporary {
     fn make() -> Result<Self, Problem> {
         let name = format!("stackup-{}", stackup_core::ids::hex());
         let path = std::env::temp_dir().join(name);
-        stackup_system::files::make_dir(&path, 0o700)
-            .map_err(|error| Problem::internal(&error))?;
+        stackup_system::files::make_dir(&path, 0o700).map_err(|error| Problem::internal(&error))?;
         Ok(Self(path))
     }
 }
@@ -141,11 +140,12 @@ fn start_logging(globals: &Globals, ring: Ring) {
     let level = match (globals.quiet, globals.verbose) {
         (true, _) => "warn",
         (false, 0) => "info",
-        (false, 1) => "info,stackup=debug,stackup_nova=debug,stackup_neutron=debug,stackup_web=debug",
+        (false, 1) => {
+            "info,stackup=debug,stackup_nova=debug,stackup_neutron=debug,stackup_web=debug"
+        }
         (false, _) => "debug,hyper=info,sqlx=info",
     };
-    let filter =
-        EnvFilter::try_from_env("STACKUP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = EnvFilter::try_from_env("STACKUP_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let ring_filter = EnvFilter::new("info,hyper=off,stackup_system=debug,stackup_web::api=debug");
     let text = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
@@ -166,11 +166,12 @@ fn explain(error: ComposeError) -> Problem {
             Problem::new(Exit::Usage, error.to_string()).id("STK-PROFILE-004")
         }
         ComposeError::Bind(bind) => match bind.source.kind() {
-            std::io::ErrorKind::AddrInUse => {
-                Problem::new(Exit::Conflict, format!("{} is taken by another program", bind.address))
-                    .id("STK-PORT-001")
-                    .hint("ss -ltnp names the program; --set listen.port=8080 takes another port")
-            }
+            std::io::ErrorKind::AddrInUse => Problem::new(
+                Exit::Conflict,
+                format!("{} is taken by another program", bind.address),
+            )
+            .id("STK-PORT-001")
+            .hint("ss -ltnp names the program; --set listen.port=8080 takes another port"),
             std::io::ErrorKind::PermissionDenied => {
                 Problem::new(Exit::Permission, format!("{} needs root", bind.address))
                     .id("STK-PERM-001")

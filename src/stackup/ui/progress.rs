@@ -23,9 +23,8 @@ pub struct Progress {
 
 impl Progress {
     pub fn new(printer: Printer, die_at: Option<(String, Point)>) -> Self {
-        let shown = std::io::stderr().is_terminal()
-            && !printer.quiet
-            && printer.format == Format::Text;
+        let shown =
+            std::io::stderr().is_terminal() && !printer.quiet && printer.format == Format::Text;
         let bar = shown.then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template(" {spinner} {msg}") {

@@ -149,6 +149,9 @@ pub(super) async fn rebuild(
     if cx.since(REBUILD_KEY) {
         view["key_name"] = json!(server.key.as_ref().map(|key| &key.name));
     }
+    if let Some(view) = view.as_object_mut() {
+        view.remove("OS-EXT-SRV-ATTR:user_data");
+    }
     if cx.since(NO_PERSONALITY) {
         view["user_data"] = json!(server.user_data);
     }
@@ -217,9 +220,9 @@ pub(super) async fn resize(
 ) -> Done {
     let mut fields = Fields::only(&body, "resize")?;
     let flavor = server_body::flavor_ref(fields.need("flavorRef")?)?;
-    server_body::disk_config(&mut fields)?;
+    let disk_config = server_body::disk_config(&mut fields)?;
     fields.done()?;
-    resizing::begin(&nova, &cx, &id, &flavor).await?;
+    resizing::begin(&nova, &cx, &id, &flavor, disk_config).await?;
     Ok(accepted())
 }
 

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use stackup_web::{Json, Query};
 
+use super::input::Fields;
 use crate::logic::hosts;
 use crate::store::servers;
 use crate::{Error, Nova};
@@ -13,7 +14,7 @@ use crate::{Error, Nova};
 type S = State<Arc<Nova>>;
 
 pub(super) async fn index(State(nova): S, query: Query) -> Result<Json<Value>, Error> {
-    let zone = query.get("zone");
+    let zone = query.get("zone").filter(|zone| !zone.is_empty());
     let rows = hosts::services(&nova).await?;
     let views: Vec<Value> = rows
         .iter()
@@ -44,6 +45,37 @@ pub(super) async fn show(State(nova): S, Path(name): Path<String>) -> Result<Jso
         line("(used_now)", used.cores, used.ram, used.disk),
         line("(used_max)", used.cores, used.ram, used.disk),
     ]})))
+}
+
+/// Hosts are not put to sleep through this API; what makes no sense is said first.
+pub(super) async fn update(
+    State(nova): S,
+    Path(name): Path<String>,
+    Json(body): Json<Value>,
+) -> Result<Json<Value>, Error> {
+    let mut fields = Fields::of("body", &body)?;
+    let words = ["enable", "disable", "Enable", "Disable", "ENABLE", "DISABLE"];
+    let status = fields.word("status", &words)?;
+    let mode = fields.word("maintenance_mode", &words)?;
+    fields.done()?;
+    if status.is_none() && mode.is_none() {
+        return Err(Error::invalid("Invalid input: {} does not have enough properties"));
+    }
+    refuse(&nova, &name).await
+}
+
+/// `GET /os-hosts/{name}/reboot`, `shutdown`, `startup`
+pub(super) async fn power(State(nova): S, Path(name): Path<String>) -> Result<Json<Value>, Error> {
+    refuse(&nova, &name).await
+}
+
+async fn refuse(nova: &Nova, name: &str) -> Result<Json<Value>, Error> {
+    match hosts::known(nova).await?.contains_key(name) {
+        true => {
+            Err(Error::NotImplemented("Virt driver does not implement this for hosts.".to_owned()))
+        }
+        false => Err(Error::NotFound(format!("Compute host {name} could not be found."))),
+    }
 }
 
 pub(super) async fn audit_log(State(nova): S) -> Result<Json<Value>, Error> {

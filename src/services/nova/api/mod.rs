@@ -187,7 +187,12 @@ pub(crate) fn next(cx: &Ctx, path: &str, query: &Query, marker: &str) -> Value {
 
 /// The page that a query asks for.
 pub(crate) fn page(nova: &Nova, query: &Query) -> Result<Page, Error> {
-    Ok(page::page(query, nova.config.max_limit, &[SortStyle::KeyAndDir])?)
+    let mut page = page::page(query, nova.config.max_limit, &[SortStyle::KeyAndDir])?;
+    // nova: a limit of 0 is a list of nothing
+    if query.get("limit") == Some("0") {
+        page.limit = 0;
+    }
+    Ok(page)
 }
 
 /// From 2.75 on, parameters that nobody knows are refused.

@@ -449,6 +449,14 @@ fn of_operators() -> Vec<Route<Nova>> {
         ),
         get("/v2.1/os-hosts", "os_compute_api:os-hosts:list", hosts::index).until(LAST_HOSTS),
         get("/v2.1/os-hosts/{name}", "os_compute_api:os-hosts:show", hosts::show).until(LAST_HOSTS),
+        put("/v2.1/os-hosts/{name}", "os_compute_api:os-hosts:update", hosts::update)
+            .until(LAST_HOSTS),
+        get("/v2.1/os-hosts/{name}/reboot", "os_compute_api:os-hosts:reboot", hosts::power)
+            .until(LAST_HOSTS),
+        get("/v2.1/os-hosts/{name}/shutdown", "os_compute_api:os-hosts:shutdown", hosts::power)
+            .until(LAST_HOSTS),
+        get("/v2.1/os-hosts/{name}/startup", "os_compute_api:os-hosts:start", hosts::power)
+            .until(LAST_HOSTS),
     ]
 }
 

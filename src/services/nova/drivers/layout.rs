@@ -15,10 +15,7 @@ pub(super) const CONFIG_DRIVE: &str = "disk.config";
 pub(super) fn files(dir: &Path, plan: &DiskPlan) -> GuestFiles {
     let mut disks: Vec<Disk> = Vec::new();
     let mut add = |name: &str, bus: Bus, format: DiskFormat, kind: DiskDevice| {
-        let taken = disks
-            .iter()
-            .filter(|disk| disk.bus.prefix() == bus.prefix())
-            .count();
+        let taken = disks.iter().filter(|disk| disk.bus.prefix() == bus.prefix()).count();
         disks.push(Disk {
             path: dir.join(named(name, plan.rescue)),
             format,
@@ -43,21 +40,12 @@ pub(super) fn files(dir: &Path, plan: &DiskPlan) -> GuestFiles {
     if plan.config_drive.is_some() {
         add(CONFIG_DRIVE, Bus::Ide, DiskFormat::Raw, DiskDevice::Cdrom);
     }
-    GuestFiles {
-        disks,
-        kernel: None,
-        ramdisk: None,
-        console_log: dir.join("console.log"),
-    }
+    GuestFiles { disks, kernel: None, ramdisk: None, console_log: dir.join("console.log") }
 }
 
 /// `disk`, or `disk.rescue`.
 pub(super) fn named(name: &str, rescue: bool) -> String {
-    if rescue {
-        format!("{name}.rescue")
-    } else {
-        name.to_owned()
-    }
+    if rescue { format!("{name}.rescue") } else { name.to_owned() }
 }
 
 fn letter(index: usize) -> char {
@@ -92,20 +80,10 @@ mod tests {
             .iter()
             .map(|disk| format!("{}={}", disk.device, disk.path.display()))
             .collect();
-        let expected = [
-            "vda=/i/disk",
-            "vdb=/i/disk.eph0",
-            "vdc=/i/disk.swap",
-            "hda=/i/disk.config",
-        ];
+        let expected =
+            ["vda=/i/disk", "vdb=/i/disk.eph0", "vdc=/i/disk.swap", "hda=/i/disk.config"];
         assert_eq!(shown, expected);
-        let rescue = files(
-            Path::new("/i"),
-            &DiskPlan {
-                rescue: true,
-                ..plan
-            },
-        );
+        let rescue = files(Path::new("/i"), &DiskPlan { rescue: true, ..plan });
         assert_eq!(rescue.disks[0].path, Path::new("/i/disk.rescue"));
         assert_eq!(rescue.disks.len(), 2);
     }

@@ -40,20 +40,13 @@ pub enum DriverError {
     #[error("guest {uuid} has no device {device}")]
     DeviceNotFound { uuid: String, device: String },
     #[error("guest {uuid} cannot {verb} while {}", state.as_str())]
-    WrongState {
-        uuid: String,
-        verb: &'static str,
-        state: PowerState,
-    },
+    WrongState { uuid: String, verb: &'static str, state: PowerState },
     #[error("{what} did not happen within {seconds} s")]
     Timeout { what: String, seconds: u64 },
     #[error("image {image} cannot be used: {reason}")]
     Image { image: String, reason: String },
     #[error("the {driver} driver cannot {verb}")]
-    NotSupported {
-        driver: &'static str,
-        verb: &'static str,
-    },
+    NotSupported { driver: &'static str, verb: &'static str },
     /// The hypervisor or the host refused.
     #[error("{doing} failed")]
     Failed {
@@ -69,10 +62,7 @@ impl DriverError {
         doing: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self::Failed {
-            doing: doing.into(),
-            source: source.into(),
-        }
+        Self::Failed { doing: doing.into(), source: source.into() }
     }
 }
 

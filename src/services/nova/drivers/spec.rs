@@ -410,10 +410,7 @@ mod tests {
     #[test]
     fn names_are_upstreams() {
         assert_eq!(instance_name(10), "instance-0000000a");
-        assert_eq!(
-            tap_name("ce531f90-199f-48c0-816c-13e38010b442"),
-            "tapce531f90-19"
-        );
+        assert_eq!(tap_name("ce531f90-199f-48c0-816c-13e38010b442"), "tapce531f90-19");
     }
 
     #[test]

@@ -64,9 +64,7 @@ impl FlavorSize {
     /// The traits that `trait:X` asks for with this word, `required` or `forbidden`.
     pub fn traits(&self, word: &str) -> Vec<String> {
         let named = self.extra_specs.iter().filter(|(_, value)| *value == word);
-        named
-            .filter_map(|(key, _)| key.strip_prefix("trait:").map(str::to_owned))
-            .collect()
+        named.filter_map(|(key, _)| key.strip_prefix("trait:").map(str::to_owned)).collect()
     }
 }
 

@@ -106,7 +106,9 @@ mod tests {
     fn a_made_key_is_one_that_can_be_imported() {
         let key = generate().unwrap();
         assert!(key.private.starts_with("-----BEGIN OPENSSH PRIVATE KEY-----"));
-        assert!(key.public.starts_with("ssh-ed25519 ") && key.public.ends_with("Generated-by-Nova"));
+        assert!(
+            key.public.starts_with("ssh-ed25519 ") && key.public.ends_with("Generated-by-Nova")
+        );
         assert_eq!(fingerprint(KeyKind::Ssh, &key.public).unwrap(), key.fingerprint);
         assert_eq!(key.fingerprint.len(), 47);
     }

@@ -44,9 +44,7 @@ impl PowerState {
     /// The state with that number; none for a number nova does not use.
     #[must_use]
     pub fn from_code(code: i64) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|state| i64::from(state.code()) == code)
+        Self::ALL.into_iter().find(|state| i64::from(state.code()) == code)
     }
 
     /// The name that diagnostics and notifications use.

@@ -98,8 +98,10 @@ fn agreed(plan: &stackup_host::Plan) -> bool {
         return true;
     }
     let mut terminal = std::io::stderr();
-    let question = format!("{} changes to this machine (stackup plan lists them). Go on? [Y/n] ",
-        plan.steps.len());
+    let question = format!(
+        "{} changes to this machine (stackup plan lists them). Go on? [Y/n] ",
+        plan.steps.len()
+    );
     drop(terminal.write_all(question.as_bytes()));
     let mut answer = String::new();
     drop(std::io::stdin().read_line(&mut answer));

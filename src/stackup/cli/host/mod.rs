@@ -33,9 +33,8 @@ fn clock() -> stackup_core::SharedClock {
 /// The profile to install: the one named, else the one installed, else the default.
 fn chosen(globals: &Globals, args: &ProfileArgs) -> Result<Profile, Problem> {
     let profile = profiles::installed(globals, args)?;
-    catalog::chosen(&profile.services).map_err(|error| {
-        Problem::new(Exit::Usage, error.to_string()).id("STK-PROFILE-004")
-    })?;
+    catalog::chosen(&profile.services)
+        .map_err(|error| Problem::new(Exit::Usage, error.to_string()).id("STK-PROFILE-004"))?;
     Ok(profile)
 }
 
@@ -93,7 +92,8 @@ fn blocked(error: &PlanError) -> Problem {
         format!("\n  {} ({}){hint}", problem.message, problem.id)
     });
     let id = error.0.first().map_or("STK-STEP-001", |problem| problem.id);
-    let message = format!("this machine is not ready; nothing was changed{}", lines.collect::<String>());
+    let message =
+        format!("this machine is not ready; nothing was changed{}", lines.collect::<String>());
     Problem::new(exit(error.kind()), message).id(id)
 }
 

@@ -71,9 +71,8 @@ fn host(globals: &Globals, printer: Printer, args: &ResetArgs) -> Result<(), Pro
     let begun = Instant::now();
     let paths = Paths::new(&globals.state_dir);
     let watch = Progress::new(printer, args.die_at.clone());
-    let report = block_on(async {
-        stackup_host::reset(&paths, clock(), &watch).await.map_err(problem)
-    })?;
+    let report =
+        block_on(async { stackup_host::reset(&paths, clock(), &watch).await.map_err(problem) })?;
     drop(watch);
     let seconds = begun.elapsed().as_secs_f64();
     let differences = report.errors.len() + report.residue.len();
@@ -102,7 +101,8 @@ fn agreed(host: bool) -> bool {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         return true;
     }
-    let what = if host { "the cloud and every change to this machine" } else { "all users' things" };
+    let what =
+        if host { "the cloud and every change to this machine" } else { "all users' things" };
     drop(std::io::stderr().write_all(format!("This removes {what}. Go on? [y/N] ").as_bytes()));
     let mut answer = String::new();
     drop(std::io::stdin().read_line(&mut answer));

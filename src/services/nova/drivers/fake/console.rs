@@ -13,11 +13,7 @@ pub(super) const SHUTDOWN: &str = "\nThe system is going down NOW!\n\
 /// come evenly over that time; without one they are all there.
 pub(super) fn boot_text(spec: &GuestSpec, age: Duration, boot_time: Duration) -> String {
     let lines = lines(spec);
-    let share = if boot_time.is_zero() {
-        1.0
-    } else {
-        age.as_secs_f64() / boot_time.as_secs_f64()
-    };
+    let share = if boot_time.is_zero() { 1.0 } else { age.as_secs_f64() / boot_time.as_secs_f64() };
     let mut text = String::new();
     for (index, line) in lines.iter().enumerate() {
         let due = index as f64 / lines.len().saturating_sub(1).max(1) as f64;
@@ -43,28 +39,16 @@ fn lines(spec: &GuestSpec) -> Vec<String> {
         spec.cmdline.as_deref().unwrap_or(GuestSpec::DIRECT_CMDLINE)
     ));
     kernel("BIOS-provided physical RAM map:");
-    kernel(&format!(
-        "DMI: OpenStack Foundation OpenStack Nova, UUID {}",
-        spec.uuid
-    ));
-    kernel(&format!(
-        "smpboot: Allowing {} CPUs, 0 hotplug CPUs",
-        spec.vcpus
-    ));
-    kernel(&format!(
-        "Memory: {0}K/{0}K available",
-        spec.memory_mb * 1024
-    ));
+    kernel(&format!("DMI: OpenStack Foundation OpenStack Nova, UUID {}", spec.uuid));
+    kernel(&format!("smpboot: Allowing {} CPUs, 0 hotplug CPUs", spec.vcpus));
+    kernel(&format!("Memory: {0}K/{0}K available", spec.memory_mb * 1024));
     kernel("Calibrating delay loop (skipped) preset value.. 4999.99 BogoMIPS");
     kernel("NET: Registered PF_NETLINK/PF_ROUTE protocol family");
     for disk in &spec.disks {
         kernel(&format!("virtio_blk: [{}] attached", disk.device));
     }
     for (index, nic) in spec.nics.iter().enumerate() {
-        kernel(&format!(
-            "virtio_net virtio{index} eth{index}: link up, address {}",
-            nic.mac
-        ));
+        kernel(&format!("virtio_net virtio{index} eth{index}: link up, address {}", nic.mac));
     }
     kernel("EXT4-fs (vda1): mounted filesystem with ordered data mode");
     kernel("Run /sbin/init as init process");
@@ -74,10 +58,7 @@ fn lines(spec: &GuestSpec) -> Vec<String> {
     user("checking http://169.254.169.254/latest/instance-id\n".to_owned());
     user(format!("instance-id: {}\n", spec.uuid));
     user("Starting dropbear sshd: OK\n".to_owned());
-    user(format!(
-        "=== system information ===\nMemory: {} MB\n",
-        spec.memory_mb
-    ));
+    user(format!("=== system information ===\nMemory: {} MB\n", spec.memory_mb));
     user(format!("\n{hostname} login: "));
     lines
 }
@@ -86,13 +67,7 @@ fn lines(spec: &GuestSpec) -> Vec<String> {
 fn hostname(server_name: &str) -> String {
     let name: String = server_name
         .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })
         .collect();
     match name.trim_matches('-') {
         "" => "guest".to_owned(),

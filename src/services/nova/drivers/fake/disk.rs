@@ -14,10 +14,7 @@ pub(super) fn write_empty(to: &Path, format: DiskFormat) -> Result<()> {
         DiskFormat::Raw => vec![0; 1 << 20],
         DiskFormat::Qcow2 => empty_qcow2(1 << 20),
         _ => {
-            return Err(DriverError::NotSupported {
-                driver: "fake",
-                verb: "write that format",
-            });
+            return Err(DriverError::NotSupported { driver: "fake", verb: "write that format" });
         }
     };
     write_atomic(to, &bytes, 0o600)

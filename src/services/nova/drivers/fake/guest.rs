@@ -44,11 +44,7 @@ impl Guest {
         power: PowerState,
         boot_time: Duration,
     ) -> Self {
-        Self {
-            power,
-            ran: boot_time,
-            ..Self::new(host, spec, boot_time)
-        }
+        Self { power, ran: boot_time, ..Self::new(host, spec, boot_time) }
     }
 
     pub(super) fn start(&mut self) {
@@ -96,11 +92,7 @@ impl Guest {
     }
 
     pub(super) fn wrong(&self, verb: &'static str) -> DriverError {
-        DriverError::WrongState {
-            uuid: self.spec.uuid.clone(),
-            verb,
-            state: self.power,
-        }
+        DriverError::WrongState { uuid: self.spec.uuid.clone(), verb, state: self.power }
     }
 
     pub(super) fn must_be_off(&self, verb: &'static str) -> Result<()> {
@@ -126,12 +118,7 @@ impl Guest {
     }
 
     pub(super) fn attach_disk(&mut self, disk: &Disk) -> Result<()> {
-        match self
-            .spec
-            .disks
-            .iter()
-            .find(|held| held.device == disk.device)
-        {
+        match self.spec.disks.iter().find(|held| held.device == disk.device) {
             Some(held) if held.path == disk.path => Ok(()),
             Some(_) => Err(DriverError::failed(
                 format!("attach of {}", disk.path.display()),
@@ -145,14 +132,9 @@ impl Guest {
     }
 
     pub(super) fn disk(&self, device: &str) -> Result<&Disk> {
-        self.spec
-            .disks
-            .iter()
-            .find(|disk| disk.device == device)
-            .ok_or_else(|| DriverError::DeviceNotFound {
-                uuid: self.spec.uuid.clone(),
-                device: device.to_owned(),
-            })
+        self.spec.disks.iter().find(|disk| disk.device == device).ok_or_else(|| {
+            DriverError::DeviceNotFound { uuid: self.spec.uuid.clone(), device: device.to_owned() }
+        })
     }
 
     /// Counters that grow with the time the guest ran.
@@ -180,10 +162,7 @@ impl Guest {
             hypervisor: "fake".to_owned(),
             uptime: Some(seconds),
             cpu_time_ns: vec![17_300_000_000 + seconds * 10_000_000; self.spec.vcpus as usize],
-            memory: MemoryStats {
-                maximum_mb: self.spec.memory_mb,
-                used_mb: self.spec.memory_mb,
-            },
+            memory: MemoryStats { maximum_mb: self.spec.memory_mb, used_mb: self.spec.memory_mb },
             disks: self.spec.disks.iter().map(disk).collect(),
             nics: self.spec.nics.iter().map(nic).collect(),
         }

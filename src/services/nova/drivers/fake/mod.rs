@@ -81,12 +81,7 @@ impl FakeConfig {
     /// `count` hypervisors `fake-host-1`, `fake-host-2`, … of one size.
     #[must_use]
     pub fn of(count: usize, vcpus: u32, memory_mb: u64, local_gb: u64) -> Self {
-        let host = |n| FakeHost {
-            name: format!("fake-host-{n}"),
-            vcpus,
-            memory_mb,
-            local_gb,
-        };
+        let host = |n| FakeHost { name: format!("fake-host-{n}"), vcpus, memory_mb, local_gb };
         Self {
             hosts: (1..=count).map(host).collect(),
             delays_ms: BTreeMap::new(),
@@ -112,11 +107,7 @@ pub struct FakeDriver {
 impl FakeDriver {
     #[must_use]
     pub fn new(config: FakeConfig) -> Self {
-        Self {
-            config,
-            guests: Mutex::default(),
-            events: broadcast::channel(1024).0,
-        }
+        Self { config, guests: Mutex::default(), events: broadcast::channel(1024).0 }
     }
 
     /// Ends a running guest from outside. Nothing happens to one that is not there.
@@ -147,9 +138,7 @@ impl FakeDriver {
     fn know(&self, host: &str) -> Result<()> {
         match self.config.hosts.iter().any(|known| known.name == host) {
             true => Ok(()),
-            false => Err(DriverError::HostNotFound {
-                host: host.to_owned(),
-            }),
+            false => Err(DriverError::HostNotFound { host: host.to_owned() }),
         }
     }
 
@@ -161,18 +150,13 @@ impl FakeDriver {
         }
         let fails = |(what, name): &(Verb, String)| *what == verb && server_name.contains(name);
         if self.config.failures.iter().any(fails) {
-            return Err(DriverError::failed(
-                format!("{verb:?}").to_lowercase(),
-                "as configured",
-            ));
+            return Err(DriverError::failed(format!("{verb:?}").to_lowercase(), "as configured"));
         }
         Ok(())
     }
 
     async fn begin_on(&self, verb: Verb, host: &str, uuid: &str) -> Result<()> {
-        let name = self.with(host, uuid, |guest| {
-            Ok(guest.spec.metadata.server_name.clone())
-        })?;
+        let name = self.with(host, uuid, |guest| Ok(guest.spec.metadata.server_name.clone()))?;
         self.begin(verb, host, &name).await
     }
 
@@ -186,9 +170,7 @@ impl FakeDriver {
         self.know(host)?;
         match self.lock().get_mut(uuid).filter(|guest| guest.host == host) {
             Some(guest) => change(guest),
-            None => Err(DriverError::GuestNotFound {
-                uuid: uuid.to_owned(),
-            }),
+            None => Err(DriverError::GuestNotFound { uuid: uuid.to_owned() }),
         }
     }
 
@@ -245,13 +227,9 @@ impl FakeDriver {
                 "features": ["pge", "clflush"],
                 "topology": { "cells": 1, "cores": host.vcpus, "threads": 1, "sockets": 1 },
             }),
-            traits: [
-                "COMPUTE_NODE",
-                "COMPUTE_NET_ATTACH_INTERFACE",
-                "COMPUTE_VOLUME_EXTEND",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
+            traits: ["COMPUTE_NODE", "COMPUTE_NET_ATTACH_INTERFACE", "COMPUTE_VOLUME_EXTEND"]
+                .map(str::to_owned)
+                .to_vec(),
             uptime: None,
         }
     }
@@ -265,12 +243,7 @@ impl ComputeDriver for FakeDriver {
 
     #[tracing::instrument(skip_all)]
     async fn hosts(&self) -> Result<Vec<Hypervisor>> {
-        Ok(self
-            .config
-            .hosts
-            .iter()
-            .map(|host| self.hypervisor(host))
-            .collect())
+        Ok(self.config.hosts.iter().map(|host| self.hypervisor(host)).collect())
     }
 
     fn events(&self) -> broadcast::Receiver<LifecycleEvent> {
@@ -280,12 +253,7 @@ impl ComputeDriver for FakeDriver {
     #[tracing::instrument(skip_all)]
     async fn list(&self, host: &str) -> Result<Vec<GuestInfo>> {
         self.know(host)?;
-        Ok(self
-            .lock()
-            .values()
-            .filter(|guest| guest.host == host)
-            .map(Guest::info)
-            .collect())
+        Ok(self.lock().values().filter(|guest| guest.host == host).map(Guest::info).collect())
     }
 
     #[tracing::instrument(skip_all)]
@@ -357,8 +325,7 @@ impl ComputeDriver for FakeDriver {
 
     #[tracing::instrument(skip_all)]
     async fn spawn(&self, host: &str, spec: &GuestSpec) -> Result<()> {
-        self.begin(Verb::Spawn, host, &spec.metadata.server_name)
-            .await?;
+        self.begin(Verb::Spawn, host, &spec.metadata.server_name).await?;
         self.start(host, spec);
         Ok(())
     }
@@ -379,8 +346,7 @@ impl ComputeDriver for FakeDriver {
 
     #[tracing::instrument(skip_all)]
     async fn power_on(&self, host: &str, spec: &GuestSpec) -> Result<()> {
-        self.begin(Verb::PowerOn, host, &spec.metadata.server_name)
-            .await?;
+        self.begin(Verb::PowerOn, host, &spec.metadata.server_name).await?;
         self.start(host, spec);
         Ok(())
     }
@@ -394,10 +360,7 @@ impl ComputeDriver for FakeDriver {
             }
             // A paused guest hears no power button; a running one does at once.
             let heard = guest.power == PowerState::Running && !grace.is_zero();
-            guest.stop(
-                PowerState::Shutdown,
-                if heard { console::SHUTDOWN } else { "" },
-            );
+            guest.stop(PowerState::Shutdown, if heard { console::SHUTDOWN } else { "" });
             self.tell(host, uuid, Event::Stopped);
             Ok(())
         })
@@ -405,14 +368,10 @@ impl ComputeDriver for FakeDriver {
 
     #[tracing::instrument(skip_all)]
     async fn reboot(&self, host: &str, spec: &GuestSpec, kind: RebootKind) -> Result<()> {
-        self.begin(Verb::Reboot, host, &spec.metadata.server_name)
-            .await?;
+        self.begin(Verb::Reboot, host, &spec.metadata.server_name).await?;
         if let Some(guest) = self.lock().get_mut(&spec.uuid) {
             let soft = kind == RebootKind::Soft && guest.power == PowerState::Running;
-            guest.stop(
-                PowerState::Shutdown,
-                if soft { console::SHUTDOWN } else { "" },
-            );
+            guest.stop(PowerState::Shutdown, if soft { console::SHUTDOWN } else { "" });
             self.tell(host, &spec.uuid, Event::Stopped);
         }
         self.start(host, spec);
@@ -422,54 +381,28 @@ impl ComputeDriver for FakeDriver {
     #[tracing::instrument(skip_all)]
     async fn pause(&self, host: &str, uuid: &str) -> Result<()> {
         let states = (&[PowerState::Running][..], PowerState::Paused);
-        self.turn((Verb::Pause, "pause"), (host, uuid), states, Event::Paused)
-            .await
+        self.turn((Verb::Pause, "pause"), (host, uuid), states, Event::Paused).await
     }
 
     #[tracing::instrument(skip_all)]
     async fn unpause(&self, host: &str, uuid: &str) -> Result<()> {
         let states = (&[PowerState::Paused][..], PowerState::Running);
-        self.turn(
-            (Verb::Unpause, "unpause"),
-            (host, uuid),
-            states,
-            Event::Resumed,
-        )
-        .await
+        self.turn((Verb::Unpause, "unpause"), (host, uuid), states, Event::Resumed).await
     }
 
     #[tracing::instrument(skip_all)]
     async fn suspend(&self, host: &str, uuid: &str) -> Result<()> {
-        let states = (
-            &[PowerState::Running, PowerState::Paused][..],
-            PowerState::Suspended,
-        );
-        self.turn(
-            (Verb::Suspend, "suspend"),
-            (host, uuid),
-            states,
-            Event::Suspended,
-        )
-        .await
+        let states = (&[PowerState::Running, PowerState::Paused][..], PowerState::Suspended);
+        self.turn((Verb::Suspend, "suspend"), (host, uuid), states, Event::Suspended).await
     }
 
     #[tracing::instrument(skip_all)]
     async fn resume(&self, host: &str, spec: &GuestSpec) -> Result<()> {
         let states = (
-            &[
-                PowerState::Suspended,
-                PowerState::Shutdown,
-                PowerState::Crashed,
-            ][..],
+            &[PowerState::Suspended, PowerState::Shutdown, PowerState::Crashed][..],
             PowerState::Running,
         );
-        self.turn(
-            (Verb::Resume, "resume"),
-            (host, &spec.uuid),
-            states,
-            Event::Resumed,
-        )
-        .await
+        self.turn((Verb::Resume, "resume"), (host, &spec.uuid), states, Event::Resumed).await
     }
 
     #[tracing::instrument(skip_all)]
@@ -527,12 +460,8 @@ impl ComputeDriver for FakeDriver {
 
     #[tracing::instrument(skip_all)]
     async fn console_log(&self, host: &str, uuid: &str, max_bytes: u64) -> Result<Vec<u8>> {
-        let text = self
-            .with(host, uuid, |guest| Ok(guest.console()))?
-            .into_bytes();
-        let keep = usize::try_from(max_bytes)
-            .unwrap_or(usize::MAX)
-            .min(text.len());
+        let text = self.with(host, uuid, |guest| Ok(guest.console()))?.into_bytes();
+        let keep = usize::try_from(max_bytes).unwrap_or(usize::MAX).min(text.len());
         Ok(text[text.len() - keep..].to_vec())
     }
 
@@ -541,10 +470,7 @@ impl ComputeDriver for FakeDriver {
         self.with(host, uuid, |guest| guest.must_run("show its screen"))?;
         let index = self.lock().keys().position(|key| key == uuid).unwrap_or(0);
         let port = 5900_u16.saturating_add(u16::try_from(index).unwrap_or(0));
-        Ok(ConsoleAddress {
-            host: "127.0.0.1".to_owned(),
-            port,
-        })
+        Ok(ConsoleAddress { host: "127.0.0.1".to_owned(), port })
     }
 
     #[tracing::instrument(skip_all)]

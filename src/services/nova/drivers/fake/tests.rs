@@ -12,10 +12,7 @@ struct NoImages;
 #[async_trait]
 impl ImageSource for NoImages {
     async fn fetch(&self, image_id: &str, _to: &Path) -> Result<()> {
-        Err(DriverError::Image {
-            image: image_id.to_owned(),
-            reason: "not asked for".to_owned(),
-        })
+        Err(DriverError::Image { image: image_id.to_owned(), reason: "not asked for".to_owned() })
     }
 }
 
@@ -58,41 +55,24 @@ async fn a_guest_goes_through_its_states_and_tells_so() {
     driver.suspend(HOST, UUID).await.unwrap();
     assert_eq!(power(&driver).await, PowerState::Suspended);
     driver.resume(HOST, &spec).await.unwrap();
-    driver
-        .power_off(HOST, UUID, Duration::from_secs(1))
-        .await
-        .unwrap();
+    driver.power_off(HOST, UUID, Duration::from_secs(1)).await.unwrap();
     assert_eq!(power(&driver).await, PowerState::Shutdown);
-    assert!(matches!(
-        driver.pause(HOST, UUID).await,
-        Err(DriverError::WrongState { .. })
-    ));
+    assert!(matches!(driver.pause(HOST, UUID).await, Err(DriverError::WrongState { .. })));
     driver.power_on(HOST, &spec).await.unwrap();
     driver.destroy(HOST, UUID, true).await.unwrap();
     driver.destroy(HOST, UUID, true).await.unwrap();
-    assert!(matches!(
-        driver.info(HOST, UUID).await,
-        Err(DriverError::GuestNotFound { .. })
-    ));
+    assert!(matches!(driver.info(HOST, UUID).await, Err(DriverError::GuestNotFound { .. })));
     let mut told = Vec::new();
     while let Ok(event) = events.try_recv() {
         told.push(event.event);
     }
     use Event::{Paused, Resumed, Started, Stopped, Suspended};
-    assert_eq!(
-        told,
-        [
-            Started, Paused, Resumed, Suspended, Resumed, Stopped, Started, Stopped
-        ]
-    );
+    assert_eq!(told, [Started, Paused, Resumed, Suspended, Resumed, Stopped, Started, Stopped]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_console_grows_only_while_the_guest_runs() {
-    let config = FakeConfig {
-        boot_ms: 10_000,
-        ..FakeConfig::default()
-    };
+    let config = FakeConfig { boot_ms: 10_000, ..FakeConfig::default() };
     let driver = FakeDriver::new(config);
     let spec = spec(&driver).await;
     driver.spawn(HOST, &spec).await.unwrap();
@@ -117,18 +97,12 @@ async fn the_console_grows_only_while_the_guest_runs() {
 #[tokio::test]
 async fn failures_and_delays_are_as_configured() {
     let failures = vec![(Verb::Spawn, "doomed".to_owned())];
-    let driver = FakeDriver::new(FakeConfig {
-        failures,
-        ..FakeConfig::default()
-    });
+    let driver = FakeDriver::new(FakeConfig { failures, ..FakeConfig::default() });
     let mut doomed = spec(&driver).await;
     doomed.metadata.server_name = "a-doomed-one".to_owned();
     assert!(driver.spawn(HOST, &doomed).await.is_err());
     assert!(driver.list(HOST).await.unwrap().is_empty());
-    assert!(matches!(
-        driver.list("elsewhere").await,
-        Err(DriverError::HostNotFound { .. })
-    ));
+    assert!(matches!(driver.list("elsewhere").await, Err(DriverError::HostNotFound { .. })));
 }
 
 #[tokio::test]
@@ -142,18 +116,11 @@ async fn devices_come_and_go() {
     volume.device = "vdz".to_owned();
     driver.attach_volume(HOST, UUID, &volume).await.unwrap();
     driver.attach_volume(HOST, UUID, &volume).await.unwrap();
-    let nic = Nic::virtio(
-        "ce531f90-199f-48c0-816c-13e38010b442",
-        "fa:16:3e:00:00:09",
-        None,
-    );
+    let nic = Nic::virtio("ce531f90-199f-48c0-816c-13e38010b442", "fa:16:3e:00:00:09", None);
     driver.attach_interface(HOST, UUID, &nic).await.unwrap();
     let seen = driver.diagnostics(HOST, UUID).await.unwrap();
     assert_eq!((seen.disks.len(), seen.nics.len()), (3, 2));
-    driver
-        .extend_volume(HOST, UUID, "vdz", 1 << 30)
-        .await
-        .unwrap();
+    driver.extend_volume(HOST, UUID, "vdz", 1 << 30).await.unwrap();
     driver.detach_volume(HOST, UUID, "vdz").await.unwrap();
     driver.detach_interface(HOST, UUID, &nic).await.unwrap();
     let gone = driver.extend_volume(HOST, UUID, "vdz", 1 << 30).await;
@@ -164,10 +131,7 @@ async fn devices_come_and_go() {
 async fn guests_are_told_after_a_restart_and_move_between_hosts() {
     let driver = FakeDriver::new(FakeConfig::of(2, 4, 4096, 40));
     let spec = spec(&driver).await;
-    driver
-        .restore(HOST, vec![(spec.clone(), PowerState::Running)])
-        .await
-        .unwrap();
+    driver.restore(HOST, vec![(spec.clone(), PowerState::Running)]).await.unwrap();
     assert_eq!(power(&driver).await, PowerState::Running);
     assert!(driver.migrate(UUID, HOST, "fake-host-2").await.is_err());
     driver.power_off(HOST, UUID, Duration::ZERO).await.unwrap();
@@ -186,15 +150,8 @@ async fn a_snapshot_is_an_image_that_qemu_accepts() {
     driver.spawn(HOST, &spec(&driver).await).await.unwrap();
     let dir = tempfile::tempdir().unwrap();
     let to = dir.path().join("snap");
-    driver
-        .snapshot(HOST, UUID, &to, DiskFormat::Qcow2)
-        .await
-        .unwrap();
-    let check = Program::new("qemu-img")
-        .args(["check", "-f", "qcow2"])
-        .arg(&to)
-        .status()
-        .await;
+    driver.snapshot(HOST, UUID, &to, DiskFormat::Qcow2).await.unwrap();
+    let check = Program::new("qemu-img").args(["check", "-f", "qcow2"]).arg(&to).status().await;
     match check {
         Ok(output) => assert_eq!(output.code, 0, "{} {}", output.stdout, output.stderr),
         Err(_) => println!("skipped the check: no qemu-img"),

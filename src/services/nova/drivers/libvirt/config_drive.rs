@@ -33,10 +33,7 @@ pub(super) fn image(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
         strict_charset: false,
         features: CreationFeatures::rock_ridge(),
     };
-    let input = InputFiles {
-        path_separator: PathSeparator::ForwardSlash,
-        files: root,
-    };
+    let input = InputFiles { path_separator: PathSeparator::ForwardSlash, files: root };
     let written = IsoImageWriter::create(Cursor::new(vec![0; space(files)]), input, options)
         .map_err(|source| DriverError::failed("writing the config drive", source))?;
     Ok(written.into_inner())
@@ -46,16 +43,11 @@ pub(super) fn image(files: &[(String, Vec<u8>)]) -> Result<Vec<u8>> {
 fn put(directory: &mut Vec<File>, path: &[&str], content: &[u8]) {
     match path {
         [] => {}
-        [name] => directory.push(File::File {
-            name: Arc::new((*name).to_owned()),
-            contents: content.to_vec(),
-        }),
+        [name] => directory
+            .push(File::File { name: Arc::new((*name).to_owned()), contents: content.to_vec() }),
         [name, rest @ ..] => {
             for entry in directory.iter_mut() {
-                if let File::Directory {
-                    name: known,
-                    children,
-                } = entry
+                if let File::Directory { name: known, children } = entry
                     && known.as_str() == *name
                 {
                     return put(children, rest, content);
@@ -63,20 +55,15 @@ fn put(directory: &mut Vec<File>, path: &[&str], content: &[u8]) {
             }
             let mut children = Vec::new();
             put(&mut children, rest, content);
-            directory.push(File::Directory {
-                name: Arc::new((*name).to_owned()),
-                children,
-            });
+            directory.push(File::Directory { name: Arc::new((*name).to_owned()), children });
         }
     }
 }
 
 /// More than enough room: the contents in whole sectors, and a few sectors a name for the tables.
 fn space(files: &[(String, Vec<u8>)]) -> usize {
-    let content: usize = files
-        .iter()
-        .map(|(_, content)| (content.len() / SECTOR + 1) * SECTOR)
-        .sum();
+    let content: usize =
+        files.iter().map(|(_, content)| (content.len() / SECTOR + 1) * SECTOR).sum();
     content + (64 + files.len() * 8) * SECTOR
 }
 
@@ -88,30 +75,17 @@ mod tests {
     #[test]
     fn the_image_has_the_label_and_the_names() {
         let files = vec![
-            (
-                "openstack/latest/meta_data.json".to_owned(),
-                b"{\"name\":\"vm1\"}".to_vec(),
-            ),
-            (
-                "openstack/latest/user_data".to_owned(),
-                b"#!/bin/sh".to_vec(),
-            ),
+            ("openstack/latest/meta_data.json".to_owned(), b"{\"name\":\"vm1\"}".to_vec()),
+            ("openstack/latest/user_data".to_owned(), b"#!/bin/sh".to_vec()),
             ("ec2/latest/meta-data.json".to_owned(), b"{}".to_vec()),
         ];
         let bytes = image(&files).unwrap();
         assert_eq!(&bytes[32808..32816], b"config-2");
         let name = b"meta_data.json";
-        assert!(
-            bytes.windows(name.len()).any(|window| window == name),
-            "no Rock Ridge names"
-        );
+        assert!(bytes.windows(name.len()).any(|window| window == name), "no Rock Ridge names");
         let image = IsoImage::open(Cursor::new(bytes)).unwrap();
-        let root: Vec<_> = image
-            .root_dir()
-            .iter(&image)
-            .entries()
-            .map(|entry| entry.unwrap())
-            .collect();
+        let root: Vec<_> =
+            image.root_dir().iter(&image).entries().map(|entry| entry.unwrap()).collect();
         assert!(root.iter().any(|entry| entry.matches_name("openstack")));
     }
 }

@@ -32,12 +32,7 @@ pub(super) fn find(connect: &Connect, uuid: &str) -> Result<Option<Domain>> {
     let domain = match Domain::lookup_by_uuid_string(connect, uuid) {
         Ok(domain) => domain,
         // What is no UUID at all names no guest either.
-        Err(error)
-            if matches!(
-                error.code(),
-                ErrorNumber::NoDomain | ErrorNumber::InvalidArg
-            ) =>
-        {
+        Err(error) if matches!(error.code(), ErrorNumber::NoDomain | ErrorNumber::InvalidArg) => {
             return Ok(None);
         }
         Err(error) => return Err(failed("looking the guest up")(error)),
@@ -46,9 +41,7 @@ pub(super) fn find(connect: &Connect, uuid: &str) -> Result<Option<Domain>> {
 }
 
 pub(super) fn get(connect: &Connect, uuid: &str) -> Result<Domain> {
-    find(connect, uuid)?.ok_or_else(|| DriverError::GuestNotFound {
-        uuid: uuid.to_owned(),
-    })
+    find(connect, uuid)?.ok_or_else(|| DriverError::GuestNotFound { uuid: uuid.to_owned() })
 }
 
 fn owner(domain: &Domain) -> Owner {
@@ -61,9 +54,7 @@ fn owner(domain: &Domain) -> Owner {
 
 /// The power state; a guest that is off with its memory saved is suspended.
 pub(super) fn power(domain: &Domain) -> Result<PowerState> {
-    let (state, _) = domain
-        .get_state()
-        .map_err(failed("asking for the power state"))?;
+    let (state, _) = domain.get_state().map_err(failed("asking for the power state"))?;
     Ok(match state {
         // Blocked is Xen's word for idle; one that shuts down runs until it is off.
         sys::VIR_DOMAIN_RUNNING | sys::VIR_DOMAIN_BLOCKED | sys::VIR_DOMAIN_SHUTDOWN => {
@@ -82,21 +73,15 @@ pub(super) fn power(domain: &Domain) -> Result<PowerState> {
 
 pub(super) fn info(domain: &Domain) -> Result<GuestInfo> {
     Ok(GuestInfo {
-        uuid: domain
-            .get_uuid_string()
-            .map_err(failed("reading the guest's uuid"))?,
-        name: domain
-            .get_name()
-            .map_err(failed("reading the guest's name"))?,
+        uuid: domain.get_uuid_string().map_err(failed("reading the guest's uuid"))?,
+        name: domain.get_name().map_err(failed("reading the guest's name"))?,
         power: power(domain)?,
         owner: owner(domain),
     })
 }
 
 pub(super) fn list(connect: &Connect) -> Result<Vec<GuestInfo>> {
-    let domains = connect
-        .list_all_domains(0)
-        .map_err(failed("listing guests"))?;
+    let domains = connect.list_all_domains(0).map_err(failed("listing guests"))?;
     let mut guests = Vec::with_capacity(domains.len());
     for domain in &domains {
         match info(domain) {
@@ -116,16 +101,10 @@ pub(super) fn start_paused(connect: &Connect, uuid: &str, xml: &str, saved: bool
             return Ok(());
         }
         if domain.has_managed_save(0).unwrap_or(false) {
-            if saved
-                && domain
-                    .create_with_flags(sys::VIR_DOMAIN_START_PAUSED)
-                    .is_ok()
-            {
+            if saved && domain.create_with_flags(sys::VIR_DOMAIN_START_PAUSED).is_ok() {
                 return Ok(());
             }
-            domain
-                .managed_save_remove(0)
-                .map_err(failed("dropping saved memory"))?;
+            domain.managed_save_remove(0).map_err(failed("dropping saved memory"))?;
         }
     }
     let domain = Domain::define_xml(connect, xml).map_err(failed("defining the guest"))?;
@@ -136,18 +115,13 @@ pub(super) fn start_paused(connect: &Connect, uuid: &str, xml: &str, saved: bool
 }
 
 fn active(domain: &Domain) -> Result<bool> {
-    domain
-        .is_active()
-        .map_err(failed("asking whether the guest runs"))
+    domain.is_active().map_err(failed("asking whether the guest runs"))
 }
 
 pub(super) fn run(domain: &Domain) -> Result<()> {
     match power(domain)? {
         PowerState::Running => Ok(()),
-        PowerState::Paused => domain
-            .resume()
-            .map(drop)
-            .map_err(failed("letting the guest run")),
+        PowerState::Paused => domain.resume().map(drop).map_err(failed("letting the guest run")),
         state => Err(wrong(domain, "unpause", state)),
     }
 }
@@ -155,10 +129,7 @@ pub(super) fn run(domain: &Domain) -> Result<()> {
 pub(super) fn pause(domain: &Domain) -> Result<()> {
     match power(domain)? {
         PowerState::Paused => Ok(()),
-        PowerState::Running => domain
-            .suspend()
-            .map(drop)
-            .map_err(failed("pausing the guest")),
+        PowerState::Running => domain.suspend().map(drop).map_err(failed("pausing the guest")),
         state => Err(wrong(domain, "pause", state)),
     }
 }
@@ -166,10 +137,9 @@ pub(super) fn pause(domain: &Domain) -> Result<()> {
 pub(super) fn save(domain: &Domain) -> Result<()> {
     match power(domain)? {
         PowerState::Suspended => Ok(()),
-        PowerState::Running | PowerState::Paused => domain
-            .managed_save(0)
-            .map(drop)
-            .map_err(failed("saving the guest's memory")),
+        PowerState::Running | PowerState::Paused => {
+            domain.managed_save(0).map(drop).map_err(failed("saving the guest's memory"))
+        }
         state => Err(wrong(domain, "suspend", state)),
     }
 }
@@ -183,9 +153,7 @@ pub(super) fn stop(domain: &Domain) -> Result<()> {
         return Err(failed("ending the guest")(error));
     }
     if domain.has_managed_save(0).unwrap_or(false) {
-        domain
-            .managed_save_remove(0)
-            .map_err(failed("dropping saved memory"))?;
+        domain.managed_save_remove(0).map_err(failed("dropping saved memory"))?;
     }
     Ok(())
 }
@@ -259,9 +227,7 @@ pub(super) fn attach(
                 ));
             }
             None => {
-                domain
-                    .attach_device_flags(xml, scope)
-                    .map_err(failed("attaching a device"))?;
+                domain.attach_device_flags(xml, scope).map_err(failed("attaching a device"))?;
             }
         }
     }
@@ -279,10 +245,7 @@ pub(super) fn detach(domain: &Domain, device: &Device, patience: Duration) -> Re
             let Some(held) = device.find(&xml) else { break };
             if Instant::now() > until {
                 let what = format!("removal of {device:?}");
-                return Err(DriverError::Timeout {
-                    what,
-                    seconds: patience.as_secs(),
-                });
+                return Err(DriverError::Timeout { what, seconds: patience.as_secs() });
             }
             if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(5)) {
                 match domain.detach_device_flags(held, scope) {
@@ -300,22 +263,12 @@ pub(super) fn detach(domain: &Domain, device: &Device, patience: Duration) -> Re
 }
 
 fn scopes(domain: &Domain) -> Result<Vec<u32>> {
-    Ok(if active(domain)? {
-        vec![LIVE, CONFIG]
-    } else {
-        vec![CONFIG]
-    })
+    Ok(if active(domain)? { vec![LIVE, CONFIG] } else { vec![CONFIG] })
 }
 
 fn describe(domain: &Domain, scope: u32) -> Result<String> {
-    let flags = if scope == CONFIG {
-        sys::VIR_DOMAIN_XML_INACTIVE
-    } else {
-        0
-    };
-    domain
-        .get_xml_desc(flags)
-        .map_err(failed("describing the guest"))
+    let flags = if scope == CONFIG { sys::VIR_DOMAIN_XML_INACTIVE } else { 0 };
+    domain.get_xml_desc(flags).map_err(failed("describing the guest"))
 }
 
 pub(super) fn extend(domain: &Domain, device: &str, bytes: u64) -> Result<()> {
@@ -324,16 +277,10 @@ pub(super) fn extend(domain: &Domain, device: &str, bytes: u64) -> Result<()> {
     }
     if look::disk(&describe(domain, LIVE)?, device).is_none() {
         let uuid = domain.get_uuid_string().unwrap_or_default();
-        return Err(DriverError::DeviceNotFound {
-            uuid,
-            device: device.to_owned(),
-        });
+        return Err(DriverError::DeviceNotFound { uuid, device: device.to_owned() });
     }
     let in_bytes = sys::VIR_DOMAIN_BLOCK_RESIZE_BYTES;
-    domain
-        .block_resize(device, bytes, in_bytes)
-        .map(drop)
-        .map_err(failed("resizing a disk"))
+    domain.block_resize(device, bytes, in_bytes).map(drop).map_err(failed("resizing a disk"))
 }
 
 /// The TCP port of the screen; none while the guest is off.
@@ -399,10 +346,7 @@ pub(super) fn thaw(domain: &Domain, device: &str, patience: Duration) -> Result<
     while Instant::now() < until {
         match raw::merge_state(domain, device).map_err(&what)? {
             Merge::None => {
-                return Err(DriverError::failed(
-                    "merging the overlay",
-                    "the merge was given up",
-                ));
+                return Err(DriverError::failed("merging the overlay", "the merge was given up"));
             }
             Merge::Busy => {}
             Merge::CaughtUp => match raw::pivot(domain, device) {
@@ -413,10 +357,7 @@ pub(super) fn thaw(domain: &Domain, device: &str, patience: Duration) -> Result<
         std::thread::sleep(Duration::from_millis(50));
     }
     let what = "merge of the overlay".to_owned();
-    Err(DriverError::Timeout {
-        what,
-        seconds: patience.as_secs(),
-    })
+    Err(DriverError::Timeout { what, seconds: patience.as_secs() })
 }
 
 pub(super) fn diagnostics(domain: &Domain) -> Result<Diagnostics> {
@@ -467,10 +408,7 @@ pub(super) fn diagnostics(domain: &Domain) -> Result<Diagnostics> {
         hypervisor: look::attribute(&xml, "domain", "type").unwrap_or_default(),
         uptime: None,
         cpu_time_ns: raw::vcpu_times(domain, count).map_err(&what)?,
-        memory: MemoryStats {
-            maximum_mb: info.max_mem / 1024,
-            used_mb: info.memory / 1024,
-        },
+        memory: MemoryStats { maximum_mb: info.max_mem / 1024, used_mb: info.memory / 1024 },
         disks,
         nics,
     })
@@ -482,9 +420,5 @@ fn count_of(number: i64) -> u64 {
 }
 
 fn wrong(domain: &Domain, verb: &'static str, state: PowerState) -> DriverError {
-    DriverError::WrongState {
-        uuid: domain.get_uuid_string().unwrap_or_default(),
-        verb,
-        state,
-    }
+    DriverError::WrongState { uuid: domain.get_uuid_string().unwrap_or_default(), verb, state }
 }

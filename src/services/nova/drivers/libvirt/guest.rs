@@ -69,11 +69,7 @@ pub(super) fn domain(spec: &GuestSpec, virt: Virt) -> String {
 pub(super) fn disk(disk: &Disk, q35: bool) -> String {
     let mut xml = Xml::default();
     let block = disk.path.starts_with("/dev");
-    let (kind, attribute) = if block {
-        ("block", "dev")
-    } else {
-        ("file", "file")
-    };
+    let (kind, attribute) = if block { ("block", "dev") } else { ("file", "file") };
     let device = match disk.kind {
         DiskDevice::Disk => "disk",
         DiskDevice::Cdrom => "cdrom",
@@ -81,28 +77,15 @@ pub(super) fn disk(disk: &Disk, q35: bool) -> String {
     xml.open(&format!("disk type='{kind}' device='{device}'"));
     // A block device is written to directly. For a file the page cache is faster, and as safe:
     // the guest's flushes are kept.
-    let cache = if block {
-        "cache='none' io='native'"
-    } else {
-        "cache='writeback'"
-    };
+    let cache = if block { "cache='none' io='native'" } else { "cache='writeback'" };
     let format = disk.format.as_str();
-    xml.line(&format!(
-        "<driver name='qemu' type='{format}' {cache} discard='unmap'/>"
-    ));
-    xml.line(&format!(
-        "<source {attribute}='{}'/>",
-        escape(&disk.path.to_string_lossy())
-    ));
+    xml.line(&format!("<driver name='qemu' type='{format}' {cache} discard='unmap'/>"));
+    xml.line(&format!("<source {attribute}='{}'/>", escape(&disk.path.to_string_lossy())));
     let (bus, target) = match disk.bus {
         Bus::Ide if q35 => (Bus::Scsi, disk.device.replacen("hd", "sd", 1)),
         bus => (bus, disk.device.clone()),
     };
-    xml.line(&format!(
-        "<target dev='{}' bus='{}'/>",
-        escape(&target),
-        bus.as_str()
-    ));
+    xml.line(&format!("<target dev='{}' bus='{}'/>", escape(&target), bus.as_str()));
     if let Some(index) = disk.boot_index {
         xml.line(&format!("<boot order='{}'/>", index + 1));
     }
@@ -144,27 +127,17 @@ fn metadata(xml: &mut Xml, spec: &GuestSpec) {
     xml.open(&format!("nova:instance xmlns:nova='{NOVA}'"));
     xml.text("nova:name", &data.server_name);
     xml.text("nova:creationTime", &data.created_at);
-    xml.line(&format!(
-        "<nova:flavor name='{}'/>",
-        escape(&data.flavor_name)
-    ));
+    xml.line(&format!("<nova:flavor name='{}'/>", escape(&data.flavor_name)));
     xml.open("nova:owner");
     for (tag, id, name) in [
         ("user", &data.user_id, &data.user_name),
         ("project", &data.project_id, &data.project_name),
     ] {
-        xml.line(&format!(
-            "<nova:{tag} uuid='{}'>{}</nova:{tag}>",
-            escape(id),
-            escape(name)
-        ));
+        xml.line(&format!("<nova:{tag} uuid='{}'>{}</nova:{tag}>", escape(id), escape(name)));
     }
     xml.close("nova:owner");
     if let Some(image) = &data.image_id {
-        xml.line(&format!(
-            "<nova:root type='image' uuid='{}'/>",
-            escape(image)
-        ));
+        xml.line(&format!("<nova:root type='image' uuid='{}'/>", escape(image)));
     }
     xml.open("nova:ports");
     for nic in &spec.nics {
@@ -196,19 +169,13 @@ fn sysinfo(xml: &mut Xml, spec: &GuestSpec) {
 
 fn os(xml: &mut Xml, spec: &GuestSpec, machine: &str) {
     xml.open("os");
-    xml.line(&format!(
-        "<type arch='x86_64' machine='{}'>hvm</type>",
-        escape(machine)
-    ));
+    xml.line(&format!("<type arch='x86_64' machine='{}'>hvm</type>", escape(machine)));
     if let Some(kernel) = &spec.kernel {
         xml.text("kernel", &kernel.to_string_lossy());
         if let Some(ramdisk) = &spec.ramdisk {
             xml.text("initrd", &ramdisk.to_string_lossy());
         }
-        xml.text(
-            "cmdline",
-            spec.cmdline.as_deref().unwrap_or(GuestSpec::DIRECT_CMDLINE),
-        );
+        xml.text("cmdline", spec.cmdline.as_deref().unwrap_or(GuestSpec::DIRECT_CMDLINE));
     }
     xml.line("<smbios mode='sysinfo'/>");
     xml.close("os");
@@ -218,10 +185,7 @@ fn os(xml: &mut Xml, spec: &GuestSpec, machine: &str) {
 /// without the vector units that are slow to emulate. DevStack's Nehalem boots a quarter slower:
 /// for an Intel CPU of that age Linux switches on mitigations that emulation pays dearly for.
 fn cpu(xml: &mut Xml, spec: &GuestSpec, virt: Virt) {
-    let topology = format!(
-        "<topology sockets='{}' dies='1' cores='1' threads='1'/>",
-        spec.vcpus
-    );
+    let topology = format!("<topology sockets='{}' dies='1' cores='1' threads='1'/>", spec.vcpus);
     match virt {
         Virt::Kvm => {
             xml.open("cpu mode='host-passthrough' check='none'");
@@ -245,11 +209,7 @@ fn others(xml: &mut Xml, spec: &GuestSpec, q35: bool) {
             xml.line("<controller type='pci' model='pcie-root-port'/>");
         }
     }
-    if spec
-        .disks
-        .iter()
-        .any(|disk| disk.bus == Bus::Scsi || (q35 && disk.bus == Bus::Ide))
-    {
+    if spec.disks.iter().any(|disk| disk.bus == Bus::Scsi || (q35 && disk.bus == Bus::Ide)) {
         xml.line("<controller type='scsi' index='0' model='virtio-scsi'/>");
     }
     xml.line("<controller type='usb' model='none'/>");
@@ -361,17 +321,13 @@ mod tests {
 
     fn golden(name: &str, xml: &str) {
         let xml = xml.replace(env!("CARGO_PKG_VERSION"), "VERSION");
-        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("drivers/libvirt/golden")
-            .join(name);
+        let path =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("drivers/libvirt/golden").join(name);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             stackup_system::files::write_atomic(&path, xml.as_bytes(), 0o644).unwrap();
         }
         let expected = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(
-            xml, expected,
-            "differs from {name}; UPDATE_GOLDEN=1 rewrites it"
-        );
+        assert_eq!(xml, expected, "differs from {name}; UPDATE_GOLDEN=1 rewrites it");
     }
 
     #[test]

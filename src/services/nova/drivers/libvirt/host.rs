@@ -62,10 +62,7 @@ pub(super) fn facts(
         // What an emulated CPU has, whatever the host's.
         vec!["sse", "sse2", "ssse3", "sse4.1", "sse4.2", "aes"]
     };
-    let cpu_traits = CPU_TRAITS
-        .iter()
-        .filter(|(name, _)| seen.contains(name))
-        .map(|(_, t)| *t);
+    let cpu_traits = CPU_TRAITS.iter().filter(|(name, _)| seen.contains(name)).map(|(_, t)| *t);
     Ok(Hypervisor {
         host: host.to_owned(),
         kind: "QEMU".to_owned(),
@@ -76,21 +73,14 @@ pub(super) fn facts(
         free_disk_gb,
         host_ip: host_ip.to_owned(),
         cpu_info,
-        traits: TRAITS
-            .into_iter()
-            .chain(cpu_traits)
-            .map(str::to_owned)
-            .collect(),
+        traits: TRAITS.into_iter().chain(cpu_traits).map(str::to_owned).collect(),
         uptime: uptime(),
     })
 }
 
 /// Size and free space, in GB, of the file system below the nearest directory that exists.
 fn space(dir: &Path) -> Result<(u64, u64)> {
-    let there = dir
-        .ancestors()
-        .find(|path| path.exists())
-        .unwrap_or(Path::new("/"));
+    let there = dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"));
     let stat = nix::sys::statvfs::statvfs(there)
         .map_err(|source| DriverError::failed("measuring the disk", source))?;
     let gigabytes = |blocks: u64| blocks * stat.fragment_size() / (1 << 30);
@@ -108,8 +98,7 @@ fn cpu(capabilities: &str, node: &virt::connect::NodeInfo) -> (Value, Vec<String
         .collect();
     let topology = |name: &str, otherwise: u32| {
         let told = look::attribute(cpu, "topology", name);
-        told.and_then(|count| count.parse().ok())
-            .unwrap_or(otherwise)
+        told.and_then(|count| count.parse().ok()).unwrap_or(otherwise)
     };
     let info = json!({
         "arch": look::text(cpu, "arch").unwrap_or_else(|| node.model.clone()),
@@ -128,18 +117,10 @@ fn cpu(capabilities: &str, node: &virt::connect::NodeInfo) -> (Value, Vec<String
 
 /// The line `uptime` prints, as os-hypervisors shows it.
 fn uptime() -> Option<String> {
-    let up: f64 = std::fs::read_to_string("/proc/uptime")
-        .ok()?
-        .split(' ')
-        .next()?
-        .parse()
-        .ok()?;
+    let up: f64 = std::fs::read_to_string("/proc/uptime").ok()?.split(' ').next()?.parse().ok()?;
     let load = std::fs::read_to_string("/proc/loadavg").ok()?;
     let load: Vec<&str> = load.split(' ').take(3).collect();
     let minutes = (up / 60.0) as u64;
     let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
-    Some(format!(
-        " up {days} days, {hours:2}:{minutes:02},  load average: {}",
-        load.join(", ")
-    ))
+    Some(format!(" up {days} days, {hours:2}:{minutes:02},  load average: {}", load.join(", ")))
 }

@@ -34,10 +34,7 @@ pub(super) struct Images {
 
 impl Images {
     pub(super) fn new(dir: PathBuf) -> Self {
-        Self {
-            dir,
-            fetching: Mutex::default(),
-        }
+        Self { dir, fetching: Mutex::default() }
     }
 
     /// The directory with the guest's files.
@@ -64,35 +61,17 @@ impl Images {
         make_dir(&dir, 0o711).map_err(io("making the guest's directory"))?;
         let mut files = layout::files(&dir, plan);
         if let Some(root) = &plan.root {
-            self.make_root(
-                &dir.join(layout::named(layout::ROOT, plan.rescue)),
-                root,
-                images,
-            )
-            .await?;
-            files.kernel = self
-                .boot_file(root.image.kernel.as_deref(), root, images)
+            self.make_root(&dir.join(layout::named(layout::ROOT, plan.rescue)), root, images)
                 .await?;
-            files.ramdisk = self
-                .boot_file(root.image.ramdisk.as_deref(), root, images)
-                .await?;
+            files.kernel = self.boot_file(root.image.kernel.as_deref(), root, images).await?;
+            files.ramdisk = self.boot_file(root.image.ramdisk.as_deref(), root, images).await?;
         }
         if plan.ephemeral_gb > 0 && !plan.rescue {
             let format = Program::new("mkfs.ext4").args(["-q", "-F", "-L", "ephemeral0"]);
-            make_blank(
-                &dir.join(layout::EPHEMERAL),
-                plan.ephemeral_gb * GIB,
-                format,
-            )
-            .await?;
+            make_blank(&dir.join(layout::EPHEMERAL), plan.ephemeral_gb * GIB, format).await?;
         }
         if plan.swap_mb > 0 && !plan.rescue {
-            make_blank(
-                &dir.join(layout::SWAP),
-                plan.swap_mb << 20,
-                Program::new("mkswap"),
-            )
-            .await?;
+            make_blank(&dir.join(layout::SWAP), plan.swap_mb << 20, Program::new("mkswap")).await?;
         }
         if let Some(content) = &plan.config_drive {
             let path = dir.join(layout::named(layout::CONFIG_DRIVE, plan.rescue));
@@ -154,12 +133,7 @@ impl Images {
     pub(super) async fn flatten(&self, uuid: &str, to: &Path, format: DiskFormat) -> Result<()> {
         // A running guest holds the disk as the read-only base of its overlay, hence -U.
         let convert = Program::new("qemu-img").args(["convert", "-U", "-f", "qcow2", "-O"]);
-        run(convert
-            .arg(format.as_str())
-            .arg(self.root(uuid))
-            .arg(to)
-            .timeout(COPY_TIMEOUT))
-        .await
+        run(convert.arg(format.as_str()).arg(self.root(uuid)).arg(to).timeout(COPY_TIMEOUT)).await
     }
 
     /// Takes back what a guest wrote beside its disk while a snapshot was made that did not end.
@@ -188,25 +162,16 @@ impl Images {
             return Ok(());
         }
         let base = self.base(&plan.image, plan.image.format, images).await?;
-        let length = std::fs::metadata(&base)
-            .map_err(io("reading the base image"))?
-            .len();
+        let length = std::fs::metadata(&base).map_err(io("reading the base image"))?.len();
         let size = plan.size_gb * GIB;
         if plan.size_gb > 0 && length > size {
             let reason = format!("it needs {length} bytes, more than {} GB", plan.size_gb);
-            return Err(DriverError::Image {
-                image: plan.image.id.clone(),
-                reason,
-            });
+            return Err(DriverError::Image { image: plan.image.id.clone(), reason });
         }
         let part = disk.with_extension("part");
         let create =
             Program::new("qemu-img").args(["create", "-q", "-f", "qcow2", "-F", "raw", "-b"]);
-        run(create
-            .arg(&base)
-            .arg(&part)
-            .arg(size.max(length).to_string()))
-        .await?;
+        run(create.arg(&base).arg(&part).arg(size.max(length).to_string())).await?;
         std::fs::rename(&part, disk).map_err(io("placing the root disk"))
     }
 
@@ -219,10 +184,7 @@ impl Images {
     ) -> Result<Option<PathBuf>> {
         let Some(id) = id else { return Ok(None) };
         // Only the root image's checksum is known; an image's bytes never change under its id.
-        let image = ImageRef {
-            id: id.to_owned(),
-            ..root.image.clone()
-        };
+        let image = ImageRef { id: id.to_owned(), ..root.image.clone() };
         self.base(&image, DiskFormat::Raw, images).await.map(Some)
     }
 
@@ -264,16 +226,10 @@ async fn to_raw(id: &str, format: DiskFormat, fetched: &Path, raw: &Path) -> Res
     if format == DiskFormat::Raw {
         return std::fs::rename(fetched, raw).map_err(io("placing the base image"));
     }
-    let refuse = |reason: String| DriverError::Image {
-        image: id.to_owned(),
-        reason,
-    };
+    let refuse = |reason: String| DriverError::Image { image: id.to_owned(), reason };
     let info = Program::new("qemu-img").args(["info", "--output=json", "-f", format.as_str()]);
-    let output = info
-        .arg(fetched)
-        .status()
-        .await
-        .map_err(|e| DriverError::failed("qemu-img", e))?;
+    let output =
+        info.arg(fetched).status().await.map_err(|e| DriverError::failed("qemu-img", e))?;
     if output.code != 0 {
         return Err(refuse(format!("it is not {}", format.as_str())));
     }
@@ -303,9 +259,7 @@ fn refers_outside(info: &Value) -> Option<String> {
 /// A name that other bytes do not get: id and checksum, and nothing that could leave the cache.
 fn cache_name(image: &ImageRef) -> String {
     let clean = |text: &str| -> String {
-        text.chars()
-            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-            .collect()
+        text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
     };
     let checksum: String = clean(&image.checksum).chars().take(32).collect();
     format!("{}_{checksum}", clean(&image.id))
@@ -324,19 +278,11 @@ async fn make_blank(path: &Path, bytes: u64, format: Program) -> Result<()> {
 }
 
 async fn grow(disk: &Path, bytes: u64) -> Result<()> {
-    let info = Program::new("qemu-img")
-        .args(["info", "--output=json", "-f", "qcow2"])
-        .arg(disk);
-    let output = info
-        .run()
-        .await
-        .map_err(|e| DriverError::failed("reading the disk", e))?;
+    let info = Program::new("qemu-img").args(["info", "--output=json", "-f", "qcow2"]).arg(disk);
+    let output = info.run().await.map_err(|e| DriverError::failed("reading the disk", e))?;
     let info: Value = serde_json::from_str(&output.stdout)
         .map_err(|source| DriverError::failed("reading qemu-img info", source))?;
-    if info["virtual-size"]
-        .as_u64()
-        .is_some_and(|size| size >= bytes)
-    {
+    if info["virtual-size"].as_u64().is_some_and(|size| size >= bytes) {
         return Ok(());
     }
     let resize = Program::new("qemu-img").args(["resize", "-q", "-f", "qcow2"]);
@@ -345,11 +291,7 @@ async fn grow(disk: &Path, bytes: u64) -> Result<()> {
 
 async fn run(program: Program) -> Result<()> {
     let doing = program.to_string();
-    program
-        .run()
-        .await
-        .map(drop)
-        .map_err(|source| DriverError::failed(doing, source))
+    program.run().await.map(drop).map_err(|source| DriverError::failed(doing, source))
 }
 
 fn io(doing: &'static str) -> impl Fn(std::io::Error) -> DriverError {

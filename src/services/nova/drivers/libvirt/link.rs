@@ -20,6 +20,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 const QEMU_CONF: &str = "user = \"root\"
 group = \"root\"
 security_driver = \"none\"
+security_default_confined = 0
 dynamic_ownership = 0
 remember_owner = 0
 stdio_handler = \"file\"
@@ -37,12 +38,7 @@ pub(super) struct Link {
 
 impl Link {
     pub(super) fn new(uri: String, host: String) -> Self {
-        Self {
-            uri,
-            host,
-            events: broadcast::channel(1024).0,
-            handle: Mutex::default(),
-        }
+        Self { uri, host, events: broadcast::channel(1024).0, handle: Mutex::default() }
     }
 
     /// The open connection.
@@ -80,10 +76,9 @@ impl Link {
         match tokio::time::timeout(CALL_TIMEOUT, task).await {
             Ok(Ok(result)) => result,
             Ok(Err(panicked)) => Err(DriverError::failed(what, panicked)),
-            Err(_) => Err(DriverError::Timeout {
-                what: what.to_owned(),
-                seconds: CALL_TIMEOUT.as_secs(),
-            }),
+            Err(_) => {
+                Err(DriverError::Timeout { what: what.to_owned(), seconds: CALL_TIMEOUT.as_secs() })
+            }
         }
     }
 }

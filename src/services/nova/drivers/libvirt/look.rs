@@ -31,11 +31,7 @@ pub(super) fn elements<'a>(xml: &'a str, name: &str) -> Vec<&'a str> {
 pub(super) fn attribute(xml: &str, element: &str, name: &str) -> Option<String> {
     let found = elements(xml, element);
     let head = found.first()?.split('>').next()?;
-    let value = head
-        .split_once(&format!(" {name}='"))?
-        .1
-        .split('\'')
-        .next()?;
+    let value = head.split_once(&format!(" {name}='"))?.1.split('\'').next()?;
     Some(unescape(value))
 }
 
@@ -102,17 +98,11 @@ mod tests {
     fn devices_are_found_by_what_identifies_them() {
         assert_eq!(elements(XML, "disk").len(), 2);
         assert_eq!(source(disk(XML, "vda").unwrap()).as_deref(), Some("/a&b"));
-        assert_eq!(
-            source(disk(XML, "vdb").unwrap()).as_deref(),
-            Some("/dev/loop1")
-        );
+        assert_eq!(source(disk(XML, "vdb").unwrap()).as_deref(), Some("/dev/loop1"));
         assert!(disk(XML, "vdc").is_none());
         let nic = interface(XML, "FA:16:3E:00:00:01").unwrap();
         assert_eq!(attribute(nic, "target", "dev").as_deref(), Some("tap1"));
         assert_eq!(attribute(XML, "graphics", "port").as_deref(), Some("5900"));
-        assert_eq!(
-            text("<cpu><model>Epyc</model></cpu>", "model").as_deref(),
-            Some("Epyc")
-        );
+        assert_eq!(text("<cpu><model>Epyc</model></cpu>", "model").as_deref(), Some("Epyc"));
     }
 }

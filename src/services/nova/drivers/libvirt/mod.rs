@@ -120,21 +120,13 @@ impl LibvirtDriver {
         let link = Arc::new(Link::new(uri, config.host.clone()));
         link.call("opening the hypervisor", |_| Ok(())).await?;
         tracing::info!(uri = %link.uri, ?virt, "hypervisor open");
-        Ok(Self {
-            images: Images::new(instances),
-            config,
-            link,
-            virt,
-            hook,
-        })
+        Ok(Self { images: Images::new(instances), config, link, virt, hook })
     }
 
     fn know(&self, host: &str) -> Result<()> {
         match host == self.config.host {
             true => Ok(()),
-            false => Err(DriverError::HostNotFound {
-                host: host.to_owned(),
-            }),
+            false => Err(DriverError::HostNotFound { host: host.to_owned() }),
         }
     }
 
@@ -148,9 +140,7 @@ impl LibvirtDriver {
     ) -> Result<T> {
         self.know(host)?;
         let uuid = uuid.to_owned();
-        self.link
-            .call(what, move |connect| work(&domain::get(connect, &uuid)?))
-            .await
+        self.link.call(what, move |connect| work(&domain::get(connect, &uuid)?)).await
     }
 
     async fn start(&self, spec: &GuestSpec, saved: bool) -> Result<()> {
@@ -170,26 +160,12 @@ impl LibvirtDriver {
         for nic in &spec.nics {
             self.hook.plugged(&nic.port_id, &nic.tap).await;
         }
-        self.on(
-            &self.config.host,
-            &spec.uuid,
-            "letting a guest run",
-            domain::run,
-        )
-        .await
+        self.on(&self.config.host, &spec.uuid, "letting a guest run", domain::run).await
     }
 
     /// None for a guest that is not there.
     async fn power(&self, uuid: &str) -> Result<Option<PowerState>> {
-        match self
-            .on(
-                &self.config.host,
-                uuid,
-                "asking for the power state",
-                domain::power,
-            )
-            .await
-        {
+        match self.on(&self.config.host, uuid, "asking for the power state", domain::power).await {
             Ok(power) => Ok(Some(power)),
             Err(DriverError::GuestNotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -199,11 +175,7 @@ impl LibvirtDriver {
     async fn must_be_off(&self, uuid: &str, verb: &'static str) -> Result<()> {
         match self.power(uuid).await? {
             None | Some(PowerState::Shutdown | PowerState::Crashed | PowerState::NoState) => Ok(()),
-            Some(state) => Err(DriverError::WrongState {
-                uuid: uuid.to_owned(),
-                verb,
-                state,
-            }),
+            Some(state) => Err(DriverError::WrongState { uuid: uuid.to_owned(), verb, state }),
         }
     }
 
@@ -281,8 +253,7 @@ impl ComputeDriver for LibvirtDriver {
 
     #[tracing::instrument(skip_all)]
     async fn info(&self, host: &str, uuid: &str) -> Result<GuestInfo> {
-        self.on(host, uuid, "asking for a guest", domain::info)
-            .await
+        self.on(host, uuid, "asking for a guest", domain::info).await
     }
 
     #[tracing::instrument(skip_all)]
@@ -356,18 +327,11 @@ impl ComputeDriver for LibvirtDriver {
 
     #[tracing::instrument(skip_all)]
     async fn destroy(&self, host: &str, uuid: &str, files: bool) -> Result<()> {
-        match self
-            .on(host, uuid, "removing a guest", domain::remove)
-            .await
-        {
+        match self.on(host, uuid, "removing a guest", domain::remove).await {
             Ok(()) | Err(DriverError::GuestNotFound { .. }) => {}
             Err(error) => return Err(error),
         }
-        if files {
-            self.images.remove(uuid)
-        } else {
-            Ok(())
-        }
+        if files { self.images.remove(uuid) } else { Ok(()) }
     }
 
     #[tracing::instrument(skip_all)]
@@ -415,8 +379,7 @@ impl ComputeDriver for LibvirtDriver {
     async fn suspend(&self, host: &str, uuid: &str) -> Result<()> {
         // Saved memory refers to the files the guest writes to; let that be its disk.
         self.settled_root(host, uuid).await?;
-        self.on(host, uuid, "suspending a guest", domain::save)
-            .await
+        self.on(host, uuid, "suspending a guest", domain::save).await
     }
 
     #[tracing::instrument(skip_all)]
@@ -448,10 +411,8 @@ impl ComputeDriver for LibvirtDriver {
     async fn detach_interface(&self, host: &str, uuid: &str, nic: &Nic) -> Result<()> {
         let device = Device::Interface(nic.mac.clone());
         let patience = Duration::from_secs(self.config.detach_seconds);
-        self.on(host, uuid, "detaching an interface", move |d| {
-            domain::detach(d, &device, patience)
-        })
-        .await
+        self.on(host, uuid, "detaching an interface", move |d| domain::detach(d, &device, patience))
+            .await
     }
 
     #[tracing::instrument(skip_all)]
@@ -459,9 +420,7 @@ impl ComputeDriver for LibvirtDriver {
         let (device, xml) = (Device::Disk(disk.device.clone()), guest::disk(disk, false));
         let path = disk.path.to_string_lossy().into_owned();
         self.on(host, uuid, "attaching a volume", move |d| {
-            domain::attach(d, &device, &xml, |held| {
-                look::source(held).as_ref() == Some(&path)
-            })
+            domain::attach(d, &device, &xml, |held| look::source(held).as_ref() == Some(&path))
         })
         .await
     }
@@ -470,19 +429,14 @@ impl ComputeDriver for LibvirtDriver {
     async fn detach_volume(&self, host: &str, uuid: &str, device: &str) -> Result<()> {
         let device = Device::Disk(device.to_owned());
         let patience = Duration::from_secs(self.config.detach_seconds);
-        self.on(host, uuid, "detaching a volume", move |d| {
-            domain::detach(d, &device, patience)
-        })
-        .await
+        self.on(host, uuid, "detaching a volume", move |d| domain::detach(d, &device, patience))
+            .await
     }
 
     #[tracing::instrument(skip_all)]
     async fn extend_volume(&self, host: &str, uuid: &str, device: &str, bytes: u64) -> Result<()> {
         let device = device.to_owned();
-        self.on(host, uuid, "extending a volume", move |d| {
-            domain::extend(d, &device, bytes)
-        })
-        .await
+        self.on(host, uuid, "extending a volume", move |d| domain::extend(d, &device, bytes)).await
     }
 
     #[tracing::instrument(skip_all)]
@@ -499,19 +453,13 @@ impl ComputeDriver for LibvirtDriver {
 
     #[tracing::instrument(skip_all)]
     async fn vnc_console(&self, host: &str, uuid: &str) -> Result<ConsoleAddress> {
-        let port = self
-            .on(host, uuid, "finding a screen", domain::vnc_port)
-            .await?;
-        Ok(ConsoleAddress {
-            host: "127.0.0.1".to_owned(),
-            port,
-        })
+        let port = self.on(host, uuid, "finding a screen", domain::vnc_port).await?;
+        Ok(ConsoleAddress { host: "127.0.0.1".to_owned(), port })
     }
 
     #[tracing::instrument(skip_all)]
     async fn diagnostics(&self, host: &str, uuid: &str) -> Result<Diagnostics> {
-        self.on(host, uuid, "measuring a guest", domain::diagnostics)
-            .await
+        self.on(host, uuid, "measuring a guest", domain::diagnostics).await
     }
 }
 

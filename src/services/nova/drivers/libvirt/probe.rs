@@ -74,12 +74,7 @@ pub(super) async fn kvm_works(state_dir: &Path) -> Result<bool> {
     if !Path::new(DEVICE).exists() {
         return Ok(false);
     }
-    let qemu = Program::new(QEMU)
-        .arg("--version")
-        .run()
-        .await
-        .map_err(failed)?
-        .stdout;
+    let qemu = Program::new(QEMU).arg("--version").run().await.map_err(failed)?.stdout;
     let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let file = state_dir.parent().unwrap_or(state_dir).join("kvm-probe.json");
     if let Some(verdict) = read(&file)
@@ -90,12 +85,7 @@ pub(super) async fn kvm_works(state_dir: &Path) -> Result<bool> {
     }
     let works = run(state_dir, Accelerator::Kvm).await?;
     tracing::info!(works, "kvm probed");
-    let verdict = serde_json::to_vec(&Verdict {
-        boot_id,
-        qemu,
-        works,
-    })
-    .unwrap_or_default();
+    let verdict = serde_json::to_vec(&Verdict { boot_id, qemu, works }).unwrap_or_default();
     write_atomic(&file, &verdict, 0o600).map_err(failed)?;
     Ok(works)
 }
@@ -121,22 +111,8 @@ async fn run(state_dir: &Path, accelerator: Accelerator) -> Result<bool> {
     let mut drive = std::ffi::OsString::from("format=raw,if=ide,file=");
     drive.push(&disk);
     let ended = Program::new(QEMU)
-        .args([
-            "-machine",
-            machine,
-            "-m",
-            "32",
-            "-nodefaults",
-            "-no-user-config",
-            "-no-reboot",
-        ])
-        .args([
-            "-display",
-            "none",
-            "-device",
-            "isa-debug-exit,iobase=0xf4,iosize=4",
-            "-drive",
-        ])
+        .args(["-machine", machine, "-m", "32", "-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-drive"])
         .arg(drive)
         .timeout(TIMEOUT)
         .status()

@@ -1,10 +1,7 @@
 //! The calls that the `virt` crate does not wrap: closing, events, block jobs, vCPU times.
 //!
 //! The only unsafe code of nova. Every function here is safe to call.
-#![allow(
-    unsafe_code,
-    reason = "libvirt is a C library; each block says why it is sound"
-)]
+#![allow(unsafe_code, reason = "libvirt is a C library; each block says why it is sound")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::sync::Once;
@@ -39,10 +36,7 @@ impl Handle {
     ) -> Result<Self, Error> {
         start_event_loop()?;
         let connect = Connect::open(Some(uri))?;
-        let sink = Box::into_raw(Box::new(Sink {
-            host: host.to_owned(),
-            events,
-        }));
+        let sink = Box::into_raw(Box::new(Sink { host: host.to_owned(), events }));
         // SAFETY: for VIR_DOMAIN_EVENT_ID_LIFECYCLE libvirt calls the callback with the signature
         // of `on_lifecycle`; passing it as the generic type is how the C API is meant to be used.
         // `sink` stays valid until libvirt calls `free_sink`, once, after the last callback.
@@ -107,16 +101,14 @@ fn start_event_loop() -> Result<(), Error> {
         if result.is_err() {
             return;
         }
-        let spawned = std::thread::Builder::new()
-            .name("libvirt-events".to_owned())
-            .spawn(|| {
-                loop {
-                    if let Err(error) = virt::event::event_run_default_impl() {
-                        tracing::warn!(%error, "libvirt event loop");
-                        std::thread::sleep(Duration::from_secs(1));
-                    }
+        let spawned = std::thread::Builder::new().name("libvirt-events".to_owned()).spawn(|| {
+            loop {
+                if let Err(error) = virt::event::event_run_default_impl() {
+                    tracing::warn!(%error, "libvirt event loop");
+                    std::thread::sleep(Duration::from_secs(1));
                 }
-            });
+            }
+        });
         if let Err(error) = spawned {
             tracing::error!(%error, "no thread for libvirt events");
         }
@@ -159,10 +151,7 @@ unsafe extern "C" fn free_sink(opaque: *mut c_void) {
 }
 
 fn event_of(event: c_int, detail: c_int) -> Option<Event> {
-    match (
-        event as sys::virDomainEventType,
-        detail as sys::virDomainEventStoppedDetailType,
-    ) {
+    match (event as sys::virDomainEventType, detail as sys::virDomainEventStoppedDetailType) {
         (sys::VIR_DOMAIN_EVENT_STARTED, _) => Some(Event::Started),
         (sys::VIR_DOMAIN_EVENT_SUSPENDED, _) => Some(Event::Paused),
         (sys::VIR_DOMAIN_EVENT_RESUMED, _) => Some(Event::Resumed),
@@ -254,11 +243,7 @@ pub(super) fn vcpu_times(domain: &Domain, count: usize) -> Result<Vec<u64>, Erro
         )
     };
     check(filled)?;
-    Ok(infos
-        .iter()
-        .take(usize::try_from(filled).unwrap_or(0))
-        .map(|info| info.cpuTime)
-        .collect())
+    Ok(infos.iter().take(usize::try_from(filled).unwrap_or(0)).map(|info| info.cpuTime).collect())
 }
 
 /// Device names are ours and hold no NUL; one that did would name no device.
@@ -267,9 +252,5 @@ fn c_string(text: &str) -> CString {
 }
 
 fn check(result: c_int) -> Result<(), Error> {
-    if result < 0 {
-        Err(Error::last_error())
-    } else {
-        Ok(())
-    }
+    if result < 0 { Err(Error::last_error()) } else { Ok(()) }
 }

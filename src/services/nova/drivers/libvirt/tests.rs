@@ -27,10 +27,7 @@ struct Taps(std::sync::Mutex<Vec<String>>);
 impl PlugHook for Taps {
     async fn plugged(&self, _port_id: &str, tap: &str) {
         // The tap must be there by now.
-        assert!(
-            Path::new("/sys/class/net").join(tap).exists(),
-            "{tap} is missing"
-        );
+        assert!(Path::new("/sys/class/net").join(tap).exists(), "{tap} is missing");
         self.0.lock().unwrap().push(tap.to_owned());
     }
 }
@@ -43,9 +40,7 @@ impl ImageSource for Files {
     async fn fetch(&self, image_id: &str, to: &Path) -> Result<()> {
         let failed = |error| DriverError::failed("copying a test image", error);
         if let Some(dir) = &self.0 {
-            return std::fs::copy(dir.join(image_id), to)
-                .map(drop)
-                .map_err(failed);
+            return std::fs::copy(dir.join(image_id), to).map(drop).map_err(failed);
         }
         let mut sector = HELLO.to_vec();
         sector.resize(510, 0);
@@ -68,10 +63,7 @@ async fn open(root: &Path) -> (LibvirtDriver, Arc<Taps>) {
         detach_seconds: 60,
         ..LibvirtConfig::default()
     };
-    (
-        LibvirtDriver::open(config, taps.clone()).await.unwrap(),
-        taps,
-    )
+    (LibvirtDriver::open(config, taps.clone()).await.unwrap(), taps)
 }
 
 async fn sample(driver: &LibvirtDriver) -> GuestSpec {
@@ -95,10 +87,7 @@ async fn sample(driver: &LibvirtDriver) -> GuestSpec {
         config_drive: Some(crate::model::metadata::config_drive(&metadata)),
         ..DiskPlan::default()
     };
-    let files = driver
-        .prepare(HOST, UUID, &plan, &Files(guest))
-        .await
-        .unwrap();
+    let files = driver.prepare(HOST, UUID, &plan, &Files(guest)).await.unwrap();
     let mut spec = spec::sample(UUID);
     (spec.disks, spec.kernel, spec.ramdisk) = (files.disks, files.kernel, files.ramdisk);
     spec.console_log = files.console_log;
@@ -112,26 +101,16 @@ async fn console_says(driver: &LibvirtDriver, text: &str, times: usize) {
         let log = driver.console_log(HOST, UUID, 1 << 20).await.unwrap();
         let log = String::from_utf8_lossy(&log).into_owned();
         if log.matches(text).count() >= times {
-            println!(
-                "{text:?} x{times} on the console after {:?}",
-                begun.elapsed()
-            );
+            println!("{text:?} x{times} on the console after {:?}", begun.elapsed());
             return;
         }
-        assert!(
-            begun.elapsed() < Duration::from_secs(120),
-            "no {text:?} in: {log}"
-        );
+        assert!(begun.elapsed() < Duration::from_secs(120), "no {text:?} in: {log}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 fn greeting() -> &'static str {
-    if linux().is_some() {
-        "drivetest login:"
-    } else {
-        "hello"
-    }
+    if linux().is_some() { "drivetest login:" } else { "hello" }
 }
 
 /// Ends what a failed test leaves running, by the pid files of its own root.
@@ -142,10 +121,7 @@ impl Drop for Sweep {
         let Ok(files) = std::fs::read_dir(self.0.join("libvirt/run/qemu")) else {
             return;
         };
-        for file in files
-            .flatten()
-            .filter(|f| f.file_name() == "instance-00000001.pid")
-        {
+        for file in files.flatten().filter(|f| f.file_name() == "instance-00000001.pid") {
             let pid = std::fs::read_to_string(file.path()).unwrap_or_default();
             if let Ok(pid) = pid.trim().parse() {
                 let kill = nix::sys::signal::Signal::SIGKILL;
@@ -160,12 +136,7 @@ async fn obstacle() -> Option<&'static str> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root");
     }
-    if Program::new("qemu-system-x86_64")
-        .arg("--version")
-        .run()
-        .await
-        .is_err()
-    {
+    if Program::new("qemu-system-x86_64").arg("--version").run().await.is_err() {
         return Some("no qemu-system-x86_64");
     }
     if !link::default_user_exists() {
@@ -207,11 +178,7 @@ async fn a_guest_outlives_the_process_that_started_it() {
     let root = tempfile::tempdir().unwrap();
     let _sweep = Sweep(root.path().to_owned());
     let child = Program::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--nocapture",
-            "child_that_starts_a_guest_and_dies",
-        ])
+        .args(["--ignored", "--nocapture", "child_that_starts_a_guest_and_dies"])
         .env(ROOT_ENV, root.path())
         .timeout(Duration::from_secs(120))
         .status()
@@ -222,10 +189,7 @@ async fn a_guest_outlives_the_process_that_started_it() {
     let (driver, _taps) = open(root.path()).await;
     let found = driver.list(HOST).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!(
-        (found[0].uuid.as_str(), found[0].power),
-        (UUID, PowerState::Running)
-    );
+    assert_eq!((found[0].uuid.as_str(), found[0].power), (UUID, PowerState::Running));
     assert_eq!(found[0].owner, crate::drivers::Owner::Ours);
     console_says(&driver, greeting(), 1).await;
 
@@ -243,38 +207,20 @@ async fn power(driver: &LibvirtDriver) -> PowerState {
 async fn life(driver: &LibvirtDriver) {
     let spec = sample(driver).await;
     let host = driver.hosts().await.unwrap().remove(0);
-    assert!(
-        host.version > 5_000_000 && host.memory_mb > 0 && host.local_gb > 0,
-        "{host:?}"
-    );
+    assert!(host.version > 5_000_000 && host.memory_mb > 0 && host.local_gb > 0, "{host:?}");
     driver.pause(HOST, UUID).await.unwrap();
     assert_eq!(power(driver).await, PowerState::Paused);
     driver.unpause(HOST, UUID).await.unwrap();
     let seen = driver.diagnostics(HOST, UUID).await.unwrap();
-    assert_eq!(
-        (seen.disks.len(), seen.nics.len(), seen.cpu_time_ns.len()),
-        (2, 1, 1)
-    );
-    assert_eq!(
-        (seen.hypervisor.as_str(), seen.memory.maximum_mb),
-        ("qemu", 192)
-    );
+    assert_eq!((seen.disks.len(), seen.nics.len(), seen.cpu_time_ns.len()), (2, 1, 1));
+    assert_eq!((seen.hypervisor.as_str(), seen.memory.maximum_mb), ("qemu", 192));
     let screen = driver.vnc_console(HOST, UUID).await.unwrap();
-    tokio::net::TcpStream::connect((screen.host.as_str(), screen.port))
-        .await
-        .unwrap();
+    tokio::net::TcpStream::connect((screen.host.as_str(), screen.port)).await.unwrap();
 
     let copy = driver.images.of(UUID).join("copy");
-    driver
-        .snapshot(HOST, UUID, &copy, DiskFormat::Qcow2)
-        .await
-        .unwrap();
+    driver.snapshot(HOST, UUID, &copy, DiskFormat::Qcow2).await.unwrap();
     assert!(!driver.images.snap(UUID).exists());
-    let check = Program::new("qemu-img")
-        .args(["check", "-f", "qcow2"])
-        .arg(&copy)
-        .run()
-        .await;
+    let check = Program::new("qemu-img").args(["check", "-f", "qcow2"]).arg(&copy).run().await;
     check.unwrap();
 
     driver.suspend(HOST, UUID).await.unwrap();
@@ -287,10 +233,7 @@ async fn life(driver: &LibvirtDriver) {
 
 async fn devices(driver: &LibvirtDriver) {
     let path = driver.images.of(UUID).join("volume");
-    std::fs::File::create(&path)
-        .unwrap()
-        .set_len(64 << 20)
-        .unwrap();
+    std::fs::File::create(&path).unwrap().set_len(64 << 20).unwrap();
     let volume = Disk {
         path,
         format: DiskFormat::Raw,
@@ -304,21 +247,9 @@ async fn devices(driver: &LibvirtDriver) {
     };
     driver.attach_volume(HOST, UUID, &volume).await.unwrap();
     driver.attach_volume(HOST, UUID, &volume).await.unwrap();
-    std::fs::File::options()
-        .write(true)
-        .open(&volume.path)
-        .unwrap()
-        .set_len(128 << 20)
-        .unwrap();
-    driver
-        .extend_volume(HOST, UUID, "vdb", 128 << 20)
-        .await
-        .unwrap();
-    let nic = Nic::virtio(
-        "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
-        "fa:16:3e:00:00:02",
-        None,
-    );
+    std::fs::File::options().write(true).open(&volume.path).unwrap().set_len(128 << 20).unwrap();
+    driver.extend_volume(HOST, UUID, "vdb", 128 << 20).await.unwrap();
+    let nic = Nic::virtio("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "fa:16:3e:00:00:02", None);
     driver.attach_interface(HOST, UUID, &nic).await.unwrap();
     assert_eq!(driver.diagnostics(HOST, UUID).await.unwrap().nics.len(), 2);
     driver.detach_interface(HOST, UUID, &nic).await.unwrap();
@@ -340,15 +271,7 @@ async fn end(driver: &LibvirtDriver, root: &Path) {
     let mut spec = sample(driver).await;
     spec.memory_mb = 256;
     driver.power_on(HOST, &spec).await.unwrap();
-    assert_eq!(
-        driver
-            .diagnostics(HOST, UUID)
-            .await
-            .unwrap()
-            .memory
-            .maximum_mb,
-        256
-    );
+    assert_eq!(driver.diagnostics(HOST, UUID).await.unwrap().memory.maximum_mb, 256);
     driver.destroy(HOST, UUID, true).await.unwrap();
     driver.destroy(HOST, UUID, true).await.unwrap();
     assert!(driver.list(HOST).await.unwrap().is_empty());

@@ -17,7 +17,7 @@ use crate::logic::{create, flavors, guest, hosts, networks, power, scheduler};
 use crate::model::flavor::FlavorSize;
 use crate::model::migration::{Migration, MigrationKind, MigrationStatus};
 use crate::model::power::PowerState;
-use crate::model::server::{OldSize, Server};
+use crate::model::server::{DiskConfig, OldSize, Server};
 use crate::model::state::{Action, TaskState, VmState};
 use crate::store::{migrations, servers};
 use crate::{Error, Nova};
@@ -45,12 +45,21 @@ pub(crate) const REVERT: Job = Job {
     fatal: true,
 };
 
+/// What is asked for besides the size.
+#[derive(Debug, Clone, Default)]
+struct Target {
+    /// For a migration: where to.
+    host: Option<String>,
+    disk_config: Option<DiskConfig>,
+}
+
 /// Begins to resize.
 pub(crate) async fn begin(
     nova: &Arc<Nova>,
     cx: &Ctx,
     id: &str,
     flavor: &FlavorId,
+    disk_config: Option<DiskConfig>,
 ) -> Result<(), Error> {
     let server = nova.server(cx, id).await?;
     let new = match flavors::usable(nova, cx, flavor).await {
@@ -69,7 +78,8 @@ pub(crate) async fn begin(
         ));
     }
     create::fits(nova, cx, &new, server.image.as_ref())?;
-    start(nova, cx, id, RESIZE, new, None).await
+    let target = Target { host: None, disk_config };
+    start(nova, cx, id, RESIZE, new, target).await
 }
 
 /// Begins a cold migration: the same size on another host.
@@ -92,7 +102,8 @@ pub(crate) async fn begin_migrate(
     if hosts::known(nova).await?.len() < 2 {
         return Err(Error::NoValidHost("No valid host found for cold migrate".to_owned()));
     }
-    start(nova, cx, id, MIGRATE, server.flavor, host).await
+    let target = Target { host, disk_config: None };
+    start(nova, cx, id, MIGRATE, server.flavor, target).await
 }
 
 async fn start(
@@ -101,9 +112,10 @@ async fn start(
     id: &str,
     job: Job,
     new: FlavorSize,
-    host: Option<String>,
+    target: Target,
 ) -> Result<(), Error> {
     let (wanted, configured) = (new.clone(), nova.config.quota.clone());
+    let host = target.host.clone();
     let begun = nova
         .begin(cx, id, job, move |tx, server| {
             let limits = quotas::limits(tx, &configured, &server.project_id)?;
@@ -120,6 +132,7 @@ async fn start(
                     )));
                 }
             }
+            server.disk_config = target.disk_config.unwrap_or(server.disk_config);
             Ok(())
         })
         .await?;

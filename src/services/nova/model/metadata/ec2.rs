@@ -31,11 +31,7 @@ pub(super) fn render(version: &str, rest: &[&str], instance: &InstanceMetadata) 
             for part in path {
                 node = node.get(*part)?;
             }
-            Some(Body::text(show(
-                node,
-                path.last() == Some(&"public-keys"),
-                instance,
-            )))
+            Some(Body::text(show(node, path.last() == Some(&"public-keys"), instance)))
         }
         _ => None,
     }
@@ -106,7 +102,5 @@ fn show(node: &Value, of_keys: bool, instance: &InstanceMetadata) -> String {
 
 fn first_ipv4(instance: &InstanceMetadata) -> &str {
     let mut addresses = instance.links.iter().flat_map(|link| &link.addresses);
-    addresses
-        .find(|address| !address.ip.contains(':'))
-        .map_or("", |address| &address.ip)
+    addresses.find(|address| !address.ip.contains(':')).map_or("", |address| &address.ip)
 }

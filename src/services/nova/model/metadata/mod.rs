@@ -67,24 +67,15 @@ pub struct Body {
 
 impl Body {
     fn text(text: impl Into<Vec<u8>>) -> Self {
-        Self {
-            content_type: "text/plain; charset=UTF-8",
-            bytes: text.into(),
-        }
+        Self { content_type: "text/plain; charset=UTF-8", bytes: text.into() }
     }
 
     fn json(value: &serde_json::Value) -> Self {
-        Self {
-            content_type: "application/json",
-            bytes: value.to_string().into_bytes(),
-        }
+        Self { content_type: "application/json", bytes: value.to_string().into_bytes() }
     }
 
     fn bytes(bytes: Vec<u8>) -> Self {
-        Self {
-            content_type: "application/octet-stream",
-            bytes,
-        }
+        Self { content_type: "application/octet-stream", bytes }
     }
 }
 
@@ -153,49 +144,31 @@ mod tests {
     #[test]
     fn the_root_lists_amazons_versions() {
         let root = text("/").unwrap();
-        assert!(
-            root.starts_with("1.0\n") && root.ends_with("2009-04-04\nlatest"),
-            "{root}"
-        );
+        assert!(root.starts_with("1.0\n") && root.ends_with("2009-04-04\nlatest"), "{root}");
         assert_eq!(text("/nonsense/meta-data"), None);
     }
 
     #[test]
     fn what_guests_ask_at_boot_is_answered() {
         assert_eq!(text("/latest/meta-data/instance-id").unwrap(), "i-0000000a");
-        assert_eq!(
-            text("/2009-04-04/meta-data/hostname").unwrap(),
-            "vm1.novalocal"
-        );
+        assert_eq!(text("/2009-04-04/meta-data/hostname").unwrap(), "vm1.novalocal");
         assert_eq!(text("/latest/meta-data/public-keys/").unwrap(), "0=k1");
-        assert_eq!(
-            text("/latest/meta-data/public-keys/0/").unwrap(),
-            "openssh-key"
-        );
+        assert_eq!(text("/latest/meta-data/public-keys/0/").unwrap(), "openssh-key");
         let key = text("/latest/meta-data/public-keys/0/openssh-key").unwrap();
         assert_eq!(key, "ssh-ed25519 AAAA k1");
         assert_eq!(text("/latest/user-data").unwrap(), "#!/bin/sh\n");
         assert_eq!(text("/latest/meta-data/local-ipv4").unwrap(), "10.0.0.5");
-        assert_eq!(
-            text("/latest/meta-data/placement/availability-zone").unwrap(),
-            "nova"
-        );
+        assert_eq!(text("/latest/meta-data/placement/availability-zone").unwrap(), "nova");
         assert_eq!(text("/latest").unwrap(), "meta-data/\nuser-data");
         assert_eq!(text("/latest/meta-data/nonsense"), None);
         let all = text("/latest/meta-data").unwrap();
-        assert!(
-            all.contains("ami-id") && all.contains("\nplacement/\n"),
-            "{all}"
-        );
+        assert!(all.contains("ami-id") && all.contains("\nplacement/\n"), "{all}");
     }
 
     #[test]
     fn the_drive_holds_what_the_service_answers() {
         let files: BTreeMap<_, _> = config_drive(&sample()).into_iter().collect();
-        for path in [
-            "openstack/latest/meta_data.json",
-            "openstack/2018-08-27/network_data.json",
-        ] {
+        for path in ["openstack/latest/meta_data.json", "openstack/2018-08-27/network_data.json"] {
             assert_eq!(files[path], render(path, &sample()).unwrap().bytes);
         }
         assert_eq!(files["openstack/content/0000"], b"hi");

@@ -107,14 +107,8 @@ fn kind(v6: bool, kind: AddressKind) -> &'static str {
 
 fn routes(v6: bool, address: &Address) -> Value {
     let any = if v6 { "::/0" } else { "0.0.0.0/0" };
-    let default = address
-        .gateway
-        .iter()
-        .map(|gateway| (any, gateway.as_str()));
-    let own = address
-        .routes
-        .iter()
-        .map(|r| (r.destination.as_str(), r.nexthop.as_str()));
+    let default = address.gateway.iter().map(|gateway| (any, gateway.as_str()));
+    let own = address.routes.iter().map(|r| (r.destination.as_str(), r.nexthop.as_str()));
     let shown = default.chain(own).map(|(destination, gateway)| {
         let network = destination.split('/').next().unwrap_or(destination);
         json!({ "network": network, "netmask": netmask(destination), "gateway": gateway })
@@ -123,17 +117,11 @@ fn routes(v6: bool, address: &Address) -> Value {
 }
 
 fn dns(address: &Address) -> Vec<Value> {
-    address
-        .dns
-        .iter()
-        .map(|server| json!({ "type": "dns", "address": server }))
-        .collect()
+    address.dns.iter().map(|server| json!({ "type": "dns", "address": server })).collect()
 }
 
 fn netmask(cidr: &str) -> String {
-    cidr.parse::<IpNet>()
-        .map(|net| net.netmask().to_string())
-        .unwrap_or_default()
+    cidr.parse::<IpNet>().map(|net| net.netmask().to_string()).unwrap_or_default()
 }
 
 fn link_id(link: &Link) -> String {

@@ -15,9 +15,8 @@ const ROCKY: &str = "2018-08-27";
 const VICTORIA: &str = "2020-10-14";
 
 /// Oldest first. `latest` is the last of them.
-const VERSIONS: [&str; 9] = [
-    FOLSOM, GRIZZLY, HAVANA, LIBERTY, NEWTON_ONE, NEWTON_TWO, OCATA, ROCKY, VICTORIA,
-];
+const VERSIONS: [&str; 9] =
+    [FOLSOM, GRIZZLY, HAVANA, LIBERTY, NEWTON_ONE, NEWTON_TWO, OCATA, ROCKY, VICTORIA];
 
 pub(super) fn render(parts: &[&str], instance: &InstanceMetadata) -> Option<Body> {
     match parts {
@@ -27,19 +26,12 @@ pub(super) fn render(parts: &[&str], instance: &InstanceMetadata) -> Option<Body
             Some(Body::text(names.join("\n")))
         }
         ["content", number] => {
-            let index = instance
-                .files
-                .iter()
-                .enumerate()
-                .position(|(i, _)| content_name(i) == *number)?;
+            let index =
+                instance.files.iter().enumerate().position(|(i, _)| content_name(i) == *number)?;
             Some(Body::bytes(instance.files.get(index)?.1.clone()))
         }
         [version, rest @ ..] => {
-            let version = if *version == "latest" {
-                VICTORIA
-            } else {
-                version
-            };
+            let version = if *version == "latest" { VICTORIA } else { version };
             if !VERSIONS.contains(&version) {
                 return None;
             }
@@ -56,26 +48,16 @@ pub(super) fn render(parts: &[&str], instance: &InstanceMetadata) -> Option<Body
 pub(super) fn drive(instance: &InstanceMetadata) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     for version in VERSIONS.into_iter().chain(["latest"]) {
-        let real = if version == "latest" {
-            VICTORIA
-        } else {
-            version
-        };
+        let real = if version == "latest" { VICTORIA } else { version };
         // The drive is read-only, so a guest cannot post its password there.
-        for name in names(real, instance)
-            .into_iter()
-            .filter(|name| *name != "password")
-        {
+        for name in names(real, instance).into_iter().filter(|name| *name != "password") {
             if let Some(body) = file(real, name, instance) {
                 files.push((format!("openstack/{version}/{name}"), body.bytes));
             }
         }
     }
     for (index, (_, content)) in instance.files.iter().enumerate() {
-        files.push((
-            format!("openstack/content/{}", content_name(index)),
-            content.clone(),
-        ));
+        files.push((format!("openstack/content/{}", content_name(index)), content.clone()));
     }
     files
 }
@@ -92,12 +74,7 @@ fn names(version: &str, instance: &InstanceMetadata) -> Vec<&'static str> {
         (LIBERTY, "network_data.json"),
         (NEWTON_TWO, "vendor_data2.json"),
     ];
-    names.extend(
-        since
-            .into_iter()
-            .filter(|(first, _)| version >= *first)
-            .map(|(_, name)| name),
-    );
+    names.extend(since.into_iter().filter(|(first, _)| version >= *first).map(|(_, name)| name));
     names
 }
 
@@ -121,10 +98,7 @@ fn meta_data(version: &str, instance: &InstanceMetadata) -> Value {
     }
     if !instance.files.is_empty() {
         let files = instance.files.iter().enumerate();
-        put(
-            "files",
-            files.map(|(i, (path, _))| entry(i, path)).collect(),
-        );
+        put("files", files.map(|(i, (path, _))| entry(i, path)).collect());
     }
     if let Some(first) = instance.keys.first() {
         put("public_keys", json!({ (first.name.as_str()): first.data }));
@@ -199,11 +173,7 @@ mod tests {
             |version| String::from_utf8(render(&[version], &sample()).unwrap().bytes).unwrap();
         assert_eq!(list(FOLSOM), "meta_data.json\nuser_data");
         assert!(list("latest").ends_with("network_data.json\nvendor_data2.json"));
-        assert!(
-            json_at(&[FOLSOM, "meta_data.json"])
-                .get("project_id")
-                .is_none()
-        );
+        assert!(json_at(&[FOLSOM, "meta_data.json"]).get("project_id").is_none());
         assert_eq!(render(&[FOLSOM, "network_data.json"], &sample()), None);
         assert_eq!(render(&["2011-01-01", "meta_data.json"], &sample()), None);
         assert_eq!(render(&["content", "0001"], &sample()), None);

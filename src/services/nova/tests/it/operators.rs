@@ -165,6 +165,10 @@ async fn old_clients_find_the_proxies() {
     let admin = at(&cloud.admin, "2.1");
     admin.get("/v2.1/os-hosts").await.expect(200);
     admin.get("/v2.1/os-hosts/fake-host-1").await.expect(200);
+    admin.get("/v2.1/os-hosts/fake-host-1/reboot").await.expect(501);
+    admin.put("/v2.1/os-hosts/none", &json!({"status": "enable"})).await.expect(404);
+    admin.put("/v2.1/os-hosts/fake-host-1", &json!({})).await.expect(400);
+    old.get("/v2.1/os-hosts/fake-host-1/reboot").await.expect(403);
     admin.get("/v2.1/os-instance_usage_audit_log").await.expect(200);
     for path in ["/v2.1/images", "/v2.1/os-networks", "/v2.1/os-hosts"] {
         cloud.admin.get(path).await.expect(404);

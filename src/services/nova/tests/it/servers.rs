@@ -361,6 +361,7 @@ async fn lists_are_filtered_and_paged() {
     assert_eq!(count("/v2.1/servers?name=%5Eweb-1%24".into()).await, 1);
     assert_eq!(count("/v2.1/servers?status=ACTIVE".into()).await, 3);
     assert_eq!(count("/v2.1/servers?status=SHUTOFF".into()).await, 0);
+    assert_eq!(count("/v2.1/servers?limit=0".into()).await, 0);
     assert_eq!(count("/v2.1/servers?ip=10.0.0".into()).await, 3);
     assert_eq!(count("/v2.1/servers?flavor=42".into()).await, 3);
     assert_eq!(count(format!("/v2.1/servers?image={IMAGE}")).await, 3);

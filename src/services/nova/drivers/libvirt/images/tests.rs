@@ -34,11 +34,7 @@ fn plan(format: DiskFormat, size_gb: u64) -> DiskPlan {
 }
 
 async fn skip() -> bool {
-    let missing = Program::new("qemu-img")
-        .arg("--version")
-        .run()
-        .await
-        .is_err();
+    let missing = Program::new("qemu-img").arg("--version").run().await.is_err();
     if missing {
         println!("skipped: no qemu-img");
     }
@@ -46,11 +42,7 @@ async fn skip() -> bool {
 }
 
 async fn size(disk: &Path) -> u64 {
-    let info = Program::new("qemu-img")
-        .args(["info", "--output=json"])
-        .arg(disk)
-        .run()
-        .await;
+    let info = Program::new("qemu-img").args(["info", "--output=json"]).arg(disk).run().await;
     let info: Value = serde_json::from_str(&info.unwrap().stdout).unwrap();
     info["virtual-size"].as_u64().unwrap()
 }
@@ -63,14 +55,8 @@ async fn a_root_disk_grows_above_a_cached_image_and_can_be_put_back() {
     let dir = tempfile::tempdir().unwrap();
     let images = Images::new(dir.path().to_owned());
     let source = OneFile(vec![7; 1 << 20], Default::default());
-    let files = images
-        .prepare("u1", &plan(DiskFormat::Raw, 1), &source)
-        .await
-        .unwrap();
-    images
-        .prepare("u2", &plan(DiskFormat::Raw, 0), &source)
-        .await
-        .unwrap();
+    let files = images.prepare("u1", &plan(DiskFormat::Raw, 1), &source).await.unwrap();
+    images.prepare("u2", &plan(DiskFormat::Raw, 0), &source).await.unwrap();
     assert_eq!(source.1.load(std::sync::atomic::Ordering::SeqCst), 1);
     let disk = &files.disks[0].path;
     assert_eq!(size(disk).await, GIB);
@@ -97,38 +83,18 @@ async fn an_image_that_is_not_what_it_says_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let images = Images::new(dir.path().to_owned());
     let source = OneFile(vec![7; 4096], Default::default());
-    let result = images
-        .prepare("u1", &plan(DiskFormat::Qcow2, 1), &source)
-        .await;
-    assert!(
-        matches!(result, Err(DriverError::Image { .. })),
-        "{result:?}"
-    );
+    let result = images.prepare("u1", &plan(DiskFormat::Qcow2, 1), &source).await;
+    assert!(matches!(result, Err(DriverError::Image { .. })), "{result:?}");
     let backed = dir.path().join("backed");
     let create = Program::new("qemu-img")
-        .args([
-            "create",
-            "-q",
-            "-f",
-            "qcow2",
-            "-u",
-            "-F",
-            "raw",
-            "-b",
-            "/etc/passwd",
-        ])
+        .args(["create", "-q", "-f", "qcow2", "-u", "-F", "raw", "-b", "/etc/passwd"])
         .arg(&backed)
         .arg("1M");
     create.run().await.unwrap();
     let source = OneFile(std::fs::read(&backed).unwrap(), Default::default());
-    let result = images
-        .prepare("u1", &plan(DiskFormat::Qcow2, 1), &source)
-        .await;
+    let result = images.prepare("u1", &plan(DiskFormat::Qcow2, 1), &source).await;
     assert!(matches!(result, Err(DriverError::Image { reason, .. }) if reason.contains("backing")));
-    assert_eq!(
-        std::fs::read_dir(dir.path().join("_base")).unwrap().count(),
-        0
-    );
+    assert_eq!(std::fs::read_dir(dir.path().join("_base")).unwrap().count(), 0);
 }
 
 #[tokio::test]
@@ -137,18 +103,10 @@ async fn an_image_larger_than_the_flavor_is_refused() {
     let images = Images::new(dir.path().to_owned());
     let base = dir.path().join("_base");
     std::fs::create_dir(&base).unwrap();
-    std::fs::File::create(base.join("0a1b_abc"))
-        .unwrap()
-        .set_len(2 * GIB)
-        .unwrap();
+    std::fs::File::create(base.join("0a1b_abc")).unwrap().set_len(2 * GIB).unwrap();
     let source = OneFile(Vec::new(), Default::default());
-    let result = images
-        .prepare("u1", &plan(DiskFormat::Raw, 1), &source)
-        .await;
-    assert!(
-        matches!(result, Err(DriverError::Image { .. })),
-        "{result:?}"
-    );
+    let result = images.prepare("u1", &plan(DiskFormat::Raw, 1), &source).await;
+    assert!(matches!(result, Err(DriverError::Image { .. })), "{result:?}");
 }
 
 #[test]
