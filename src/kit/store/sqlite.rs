@@ -189,7 +189,7 @@ pub(crate) fn query(
     sql: &str,
     params: &[Value],
 ) -> Result<Vec<Row>, StoreError> {
-    let mut statement = conn.prepare_cached(sql).map_err(engine)?;
+    let mut statement = conn.prepare_cached(&numbered(sql)).map_err(engine)?;
     let width = statement.column_count();
     bind(&mut statement, params).map_err(engine)?;
     let mut rows = statement.raw_query();
@@ -205,7 +205,7 @@ pub(crate) fn query(
 }
 
 pub(crate) fn execute(conn: &Connection, sql: &str, params: &[Value]) -> Result<usize, StoreError> {
-    let mut statement = conn.prepare_cached(sql).map_err(engine)?;
+    let mut statement = conn.prepare_cached(&numbered(sql)).map_err(engine)?;
     bind(&mut statement, params).and_then(|()| statement.raw_execute()).map_err(engine)
 }
 
@@ -228,20 +228,20 @@ impl rusqlite::ToSql for Bound<'_> {
     }
 }
 
-/// Gives each placeholder its value by its number. To SQLite `$2` is a name and not a place: where
-/// it comes before `$1` in the text, it is the first parameter.
+/// `$2` as SQLite's `?2`. To SQLite `$2` is a name and not a place: where it comes before `$1` in
+/// the text, it would be the first parameter. No statement has a dollar anywhere else.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+/// Gives each placeholder its value by its number.
 fn bind(statement: &mut Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
     let expected = statement.parameter_count();
-    for index in 1..=expected {
-        let name = statement.parameter_name(index).unwrap_or_default();
-        let number: usize = name[1.min(name.len())..].parse().unwrap_or(index);
-        let Some(value) = number.checked_sub(1).and_then(|at| params.get(at)) else {
-            return Err(rusqlite::Error::InvalidParameterCount(params.len(), expected));
-        };
-        statement.raw_bind_parameter(index, Bound(value))?;
-    }
-    if params.len() > expected {
+    if params.len() != expected {
         return Err(rusqlite::Error::InvalidParameterCount(params.len(), expected));
+    }
+    for (index, value) in params.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, Bound(value))?;
     }
     Ok(())
 }
