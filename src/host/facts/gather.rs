@@ -217,9 +217,10 @@ fn parent_is(process: stackup_system::ProcessId, own: Option<stackup_system::Pro
     own.is_some_and(|own| service::belongs(process.pid, own))
 }
 
-/// None without the kernel's device-mapper: even to look, `vgs` would make `/dev/mapper`.
+/// Without the kernel's device-mapper only one that we made on a loop device can be there; else
+/// `vgs` is not asked, which would make `/dev/mapper` even to look.
 pub(crate) async fn volume_groups() -> Vec<VolumeGroup> {
-    if !device_mapper() {
+    if !device_mapper() && !loops_in_use() {
         return Vec::new();
     }
     let vgs = ["--noheadings", "--separator", "|", "-o", "vg_name,vg_tags"];
@@ -231,6 +232,11 @@ pub(crate) async fn volume_groups() -> Vec<VolumeGroup> {
             tags: tags.split(',').filter(|tag| !tag.is_empty()).map(str::to_owned).collect(),
         })
         .collect()
+}
+
+fn loops_in_use() -> bool {
+    let Ok(devices) = fs::read_dir("/sys/block") else { return false };
+    devices.filter_map(Result::ok).any(|device| device.path().join("loop/backing_file").exists())
 }
 
 pub(crate) async fn nft_tables() -> Vec<String> {
