@@ -88,5 +88,5 @@ pub fn boot_id() -> String {
 pub fn floating_pool(network: &Network) -> (IpAddr, IpAddr) {
     let mut hosts = network.public_cidr.hosts().filter(|ip| *ip != network.public_gateway);
     let first = hosts.next().unwrap_or(network.public_gateway);
-    (first.into(), hosts.last().unwrap_or(first).into())
+    (first.into(), hosts.next_back().unwrap_or(first).into())
 }

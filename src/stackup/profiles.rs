@@ -56,6 +56,7 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn wrong(error: stackup_profile::ProfileError) -> Problem {
     let first = error.0.first();
     let id = first.map_or("STK-PROFILE-001", |problem| problem.id);

@@ -112,6 +112,8 @@ async fn guests(
 
 #[cfg(test)]
 mod tests {
+    use stackup_system::files;
+
     use super::*;
 
     #[test]
@@ -120,7 +122,7 @@ mod tests {
         let keep = root.path().join("nova/libvirt/cache");
         std::fs::create_dir_all(keep.join("qemu")).unwrap();
         std::fs::create_dir_all(root.path().join("nova/instances/1")).unwrap();
-        std::fs::write(root.path().join("nova/nova.db"), "x").unwrap();
+        files::write_atomic(&root.path().join("nova/nova.db"), b"x", 0o600).unwrap();
         remove(&root.path().join("nova"), &keep).unwrap();
         let left = |dir: &Path| std::fs::read_dir(dir).unwrap().count();
         assert!(keep.join("qemu").is_dir());

@@ -12,7 +12,6 @@ pub struct CompletionArgs {
     shell: Shell,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "every verb answers the same way")]
 pub fn run(args: &CompletionArgs) -> Result<(), Problem> {
     clap_complete::generate(args.shell, &mut Cli::command(), "stackup", &mut std::io::stdout());
     Ok(())

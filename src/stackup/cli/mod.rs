@@ -1,14 +1,14 @@
 //! The command table.
 
-mod clouds;
-mod completion;
-mod host;
-mod openrc;
-mod routes;
-mod serve;
-mod service;
-mod status;
-mod trace;
+pub mod clouds;
+pub mod completion;
+pub mod host;
+pub mod openrc;
+pub mod routes;
+pub mod serve;
+pub mod service;
+pub mod status;
+pub mod trace;
 
 use std::path::PathBuf;
 

@@ -160,6 +160,7 @@ fn start_logging(globals: &Globals, ring: Ring) {
 }
 
 /// What a person can do about a cloud that did not come up.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 fn explain(error: ComposeError) -> Problem {
     match &error {
         ComposeError::Catalog(_) => {

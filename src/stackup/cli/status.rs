@@ -51,6 +51,7 @@ async fn ask(globals: &Globals, wait: Option<u64>) -> Result<Value, Problem> {
 }
 
 /// Why the running cloud gave no answer, for people.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub fn not_asked(error: AskError) -> Problem {
     match &error {
         AskError::NotRunning(cause) if cause.kind() == std::io::ErrorKind::PermissionDenied => {

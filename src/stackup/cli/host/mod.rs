@@ -1,11 +1,11 @@
 //! The verbs that look at, change and give back the machine.
 
-mod doctor;
-mod install;
-mod ledger;
-mod plan;
-mod reset;
-mod steps;
+pub mod doctor;
+pub mod install;
+pub mod ledger;
+pub mod plan;
+pub mod reset;
+pub mod steps;
 
 use std::sync::Arc;
 
@@ -73,6 +73,7 @@ fn inputs(profile: &Profile) -> Result<(Inputs, Credentials), Problem> {
 }
 
 /// A failure of the provisioner, as this program tells it.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` hands it over")]
 pub fn problem(error: HostError) -> Problem {
     let mut problem = Problem::new(exit(error.kind), error.message.clone()).id(error.id);
     if !error.hint.is_empty() {
