@@ -96,6 +96,9 @@ start_postgres
 stage "format" cargo fmt --all --check
 stage "guards" cargo xtask check
 stage "lints" cargo clippy --workspace --all-targets --locked -- -D warnings
+# The stories of the whole cloud run the program that the sources make now.
+stage "build" cargo build --locked -p stackup
+export STACKUP_BIN=$CARGO_TARGET_DIR/debug/stackup
 stage "cargo test" cargo test --workspace --locked --no-fail-fast
 if [ -z "$quick" ] || [ -n "$host" ]; then
     clients=$(venv clients tests/compat/requirements.txt)
