@@ -102,7 +102,6 @@ export STACKUP_BIN=$CARGO_TARGET_DIR/debug/stackup
 stage "cargo test" cargo test --workspace --locked --no-fail-fast
 if [ -z "$quick" ] || [ -n "$host" ]; then
     clients=$(venv clients tests/compat/requirements.txt)
-    stage "build" cargo build --locked -p stackup
 fi
 if [ -z "$quick" ]; then
     stage "openstack client" compat openstack_client
