@@ -65,4 +65,5 @@ else
 fi
 
 say "kept by 'stackup reset --host', remove with: rm -r $prefix/bin/stackup $prefix/share/stackup"
+[ ${#added[@]} -eq 0 ] || say "packages that were added to build it: ${added[*]}"
 exec "$prefix/bin/stackup" install "$@"

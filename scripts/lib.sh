@@ -17,6 +17,9 @@ as_root() {
 
 installed() { dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'; }
 
+# What apt_install brought to this machine.
+added=()
+
 # apt_install PKG...: installs what is missing. Lists are refreshed only when apt cannot do without.
 apt_install() {
     local name missing=() log
@@ -28,6 +31,7 @@ apt_install() {
         { as_root apt-get -q update >>"$log" 2>&1 && apt_quiet "${missing[@]}" >>"$log" 2>&1; } ||
         { tail -20 "$log" >&2; rm -f "$log"; die "apt-get could not install ${missing[*]}"; }
     rm -f "$log"
+    added+=("${missing[@]}")
 }
 apt_quiet() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null; }
 
