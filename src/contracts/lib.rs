@@ -19,8 +19,8 @@ pub use hub::Hub;
 pub use identity::{AuthError, Identity, ProjectInfo, UserInfo};
 pub use images::{ImageData, ImageInfo, ImageQuery, Images, NewImage};
 pub use networks::{
-    Binding, FixedIp, NetworkInfo, Networks, NewPort, PortInfo, RequestedIp, SecurityGroupInfo,
-    SubnetInfo,
+    Binding, FixedIp, IngressRule, NetworkInfo, Networks, NewIngressRule, NewPort, PortInfo,
+    RequestedIp, RuleSource, SecurityGroupInfo, SecurityGroupRules, SubnetInfo, WhichGroups,
 };
 pub use placement::{
     Allocation, Candidate, CandidateQuery, Consumer, Inventory, Placement, ProviderSpec, Resources,

@@ -75,6 +75,55 @@ pub struct SecurityGroupInfo {
     pub project_id: ProjectId,
 }
 
+/// A group with the rules for what comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityGroupRules {
+    pub group: SecurityGroupInfo,
+    pub ingress: Vec<IngressRule>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IngressRule {
+    pub id: String,
+    pub group_id: SecurityGroupId,
+    /// `None` is any.
+    pub protocol: Option<String>,
+    /// The first and the last port, or ICMP's type and code.
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+    /// `None` is anywhere, unless `remote_group` says otherwise.
+    pub cidr: Option<String>,
+    pub remote_group: Option<SecurityGroupInfo>,
+}
+
+/// An ingress rule to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIngressRule {
+    pub group_id: SecurityGroupId,
+    pub protocol: Option<String>,
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+    pub source: RuleSource,
+}
+
+/// Where that comes from which a rule lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleSource {
+    Cidr(IpNet),
+    Group(SecurityGroupId),
+}
+
+/// Which groups are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WhichGroups {
+    /// Those of the caller's project.
+    OfProject,
+    /// All that the caller may see.
+    Visible,
+    /// One, if the caller may see it: not found otherwise.
+    This(SecurityGroupId),
+}
+
 /// An address that a port shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestedIp {
@@ -152,4 +201,40 @@ pub trait Networks: Send + Sync {
         id: &PortId,
         groups: &[SecurityGroupId],
     ) -> Result<(), CallError>;
+
+    /// Groups with their ingress rules, each after the other by project and name.
+    async fn security_groups(
+        &self,
+        cx: &Ctx,
+        which: WhichGroups,
+    ) -> Result<Vec<SecurityGroupRules>, CallError>;
+
+    /// Makes a group of the caller's project. Conflict for a second `default`, and over quota.
+    async fn create_security_group(
+        &self,
+        cx: &Ctx,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError>;
+
+    /// Renames a group. Conflict when it is, or would be, the default group.
+    async fn update_security_group(
+        &self,
+        cx: &Ctx,
+        id: &SecurityGroupId,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError>;
+
+    /// Conflict when a port has the group, or when it is the project's default group.
+    async fn delete_security_group(&self, cx: &Ctx, id: &SecurityGroupId) -> Result<(), CallError>;
+
+    /// Conflict when the group has such a rule, and over quota.
+    async fn create_security_group_rule(
+        &self,
+        cx: &Ctx,
+        new: NewIngressRule,
+    ) -> Result<IngressRule, CallError>;
+
+    async fn delete_security_group_rule(&self, cx: &Ctx, id: &str) -> Result<(), CallError>;
 }

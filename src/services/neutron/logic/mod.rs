@@ -9,6 +9,7 @@ pub(crate) mod address_scopes;
 pub(crate) mod availability;
 pub(crate) mod bootstrap;
 pub(crate) mod floating_ips;
+pub(crate) mod group_port;
 pub(crate) mod ipam;
 pub(crate) mod metadata;
 pub(crate) mod metering;

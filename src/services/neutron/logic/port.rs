@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use serde_json::{Value as Json, json};
 use stackup_contracts::{
-    Binding, CallError, FixedIp, NetworkInfo, Networks, NewPort, PortInfo, RequestedIp,
-    SecurityGroupInfo, SubnetInfo,
+    Binding, CallError, FixedIp, IngressRule, NetworkInfo, Networks, NewIngressRule, NewPort,
+    PortInfo, RequestedIp, SecurityGroupInfo, SecurityGroupRules, SubnetInfo, WhichGroups,
 };
 use stackup_core::{Ctx, ErrorKind, NetworkId, PortId, SecurityGroupId, ServerId, Value};
 use stackup_store::Reader;
@@ -17,7 +17,7 @@ use crate::Neutron;
 use crate::config::Config;
 use crate::drivers::names;
 use crate::error::{Error, Result};
-use crate::model::{Fields, NETWORK, PORT, Record, SECURITY_GROUP, SUBNET};
+use crate::model::{Fields, NETWORK, PORT, Record, SECURITY_GROUP, SECURITY_GROUP_RULE, SUBNET};
 use crate::store::records::{self, equals};
 use crate::store::{Filter, Listing, Scope, groups, links};
 
@@ -189,6 +189,55 @@ impl Networks for Neutron {
         });
         set.await.map_err(Error::call)
     }
+
+    #[tracing::instrument(skip_all)]
+    async fn security_groups(
+        &self,
+        cx: &Ctx,
+        which: WhichGroups,
+    ) -> Result<Vec<SecurityGroupRules>, CallError> {
+        self.group_rules(cx, which).await.map_err(Error::call)
+    }
+
+    #[tracing::instrument(skip_all)]
+    async fn create_security_group(
+        &self,
+        cx: &Ctx,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError> {
+        self.add_group(cx, name, description).await.map_err(Error::call)
+    }
+
+    #[tracing::instrument(skip_all)]
+    async fn update_security_group(
+        &self,
+        cx: &Ctx,
+        id: &SecurityGroupId,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError> {
+        self.rename_group(cx, id, name, description).await.map_err(Error::call)
+    }
+
+    #[tracing::instrument(skip_all)]
+    async fn delete_security_group(&self, cx: &Ctx, id: &SecurityGroupId) -> Result<(), CallError> {
+        self.delete(cx, &SECURITY_GROUP, id.as_str(), None).await.map_err(Error::call)
+    }
+
+    #[tracing::instrument(skip_all)]
+    async fn create_security_group_rule(
+        &self,
+        cx: &Ctx,
+        new: NewIngressRule,
+    ) -> Result<IngressRule, CallError> {
+        self.add_ingress(cx, new).await.map_err(Error::call)
+    }
+
+    #[tracing::instrument(skip_all)]
+    async fn delete_security_group_rule(&self, cx: &Ctx, id: &str) -> Result<(), CallError> {
+        self.delete(cx, &SECURITY_GROUP_RULE, id, None).await.map_err(Error::call)
+    }
 }
 
 fn change(w: &mut Work<'_, '_>, port: &Record, values: Json) -> Result<()> {
@@ -277,7 +326,7 @@ fn subnet_info(subnet: &Record, config: &Config) -> Option<SubnetInfo> {
     })
 }
 
-fn group_info(group: &Record) -> SecurityGroupInfo {
+pub(super) fn group_info(group: &Record) -> SecurityGroupInfo {
     SecurityGroupInfo {
         id: group.id().into(),
         name: group.text("name").to_owned(),

@@ -21,6 +21,7 @@ mod migrations;
 mod network_proxies;
 mod quota_sets;
 mod routes;
+mod security_groups;
 mod server_body;
 mod server_extras;
 mod server_filters;

@@ -7,7 +7,7 @@ use super::{
     SERVER_MIGRATIONS, TAGS, TOPOLOGY, UUIDS, actions, aggregates, availability_zones, extensions,
     external_events, flavor_extras, flavors, hosts, hypervisors, images, instance_actions,
     interfaces, ips, keypairs, limits, metadata, migrations, network_proxies, quota_sets,
-    server_extras, server_groups, servers, services, tags, usage, versions,
+    security_groups, server_extras, server_groups, servers, services, tags, usage, versions,
 };
 use crate::Nova;
 use stackup_core::Mv;
@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Vec<Route<Nova>> {
     all.extend(of_projects());
     all.extend(of_operators());
     all.extend(proxies());
+    all.extend(security_group_proxies());
     all
 }
 
@@ -492,4 +493,21 @@ fn proxies() -> Vec<Route<Nova>> {
     let images = images.into_iter().map(|route| route.until(LAST_PROXIES));
     let metadata = metadata.into_iter().map(|route| route.until(LAST_IMAGE_METADATA));
     images.chain(metadata).collect()
+}
+
+fn security_group_proxies() -> Vec<Route<Nova>> {
+    const GROUPS: &str = "/v2.1/os-security-groups";
+    const GROUP: &str = "/v2.1/os-security-groups/{id}";
+    const RULES: &str = "/v2.1/os-security-group-rules";
+    const RULE: &str = "/v2.1/os-security-group-rules/{id}";
+    let all = [
+        get(GROUPS, "os_compute_api:os-security-groups:get", security_groups::index),
+        post(GROUPS, "os_compute_api:os-security-groups:create", security_groups::create),
+        get(GROUP, "os_compute_api:os-security-groups:show", security_groups::show),
+        put(GROUP, "os_compute_api:os-security-groups:update", security_groups::update),
+        delete(GROUP, "os_compute_api:os-security-groups:delete", security_groups::delete),
+        post(RULES, "os_compute_api:os-security-groups:rule:create", security_groups::create_rule),
+        delete(RULE, "os_compute_api:os-security-groups:rule:delete", security_groups::delete_rule),
+    ];
+    all.into_iter().map(|route| route.until(LAST_PROXIES)).collect()
 }

@@ -186,3 +186,53 @@ async fn volumes_are_said_not_to_be_there() {
     cloud.member.get(&format!("{base}/{IMAGE}")).await.expect(404);
     cloud.member.get("/v2.1/os-assisted-volume-snapshots").await.expect(404);
 }
+
+#[tokio::test]
+async fn security_groups_by_the_old_paths() {
+    const GROUPS: &str = "/v2.1/os-security-groups";
+    const RULES: &str = "/v2.1/os-security-group-rules";
+    let cloud = Cloud::new().await;
+    let old = at(&cloud.member, "2.1");
+    let body = |name: &str| json!({"security_group": {"name": name, "description": "d"}});
+    let made = old.post(GROUPS, &body("sg")).await.expect(200).json["security_group"].clone();
+    let id = made["id"].as_str().unwrap();
+    let whole = json!({"id": id, "name": "sg", "description": "d", "tenant_id": "p", "rules": []});
+    assert_eq!(made, whole);
+    old.post(GROUPS, &body("default")).await.expect(400);
+    old.post(GROUPS, &json!({"security_group": {"name": "x"}})).await.expect(400);
+    let rule = |more: Value| {
+        let mut rule = json!({"parent_group_id": id, "ip_protocol": "tcp", "from_port": 22,
+            "to_port": "22", "cidr": "10.0.0.0/24"});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"security_group_rule": rule})
+    };
+    let view =
+        old.post(RULES, &rule(json!({}))).await.expect(200).json["security_group_rule"].clone();
+    let expected = json!({"id": view["id"], "parent_group_id": id, "ip_protocol": "tcp",
+        "from_port": 22, "to_port": 22, "group": {}, "ip_range": {"cidr": "10.0.0.0/24"}});
+    assert_eq!(view, expected);
+    for bad in [
+        json!({"parent_group_id": "x"}),
+        json!({"ip_protocol": "bad"}),
+        json!({"from_port": 70000}),
+        json!({"from_port": 23}),
+        json!({"to_port": null}),
+        json!({"cidr": "nonsense"}),
+        json!({"cidr": "10.0.0.0/0"}),
+    ] {
+        old.post(RULES, &rule(bad)).await.expect(400);
+    }
+    old.post(RULES, &rule(json!({"parent_group_id": IMAGE}))).await.expect(404);
+    let list = old.get(GROUPS).await.expect(200).json;
+    assert_eq!(list["security_groups"][0]["rules"], json!([expected]));
+    let one = format!("{GROUPS}/{id}");
+    let renamed = old.put(&one, &body("new")).await.expect(200).json;
+    assert_eq!(renamed["security_group"]["name"], "new");
+    let path = format!("{RULES}/{}", view["id"].as_str().unwrap());
+    old.delete(&path).await.expect(202);
+    old.delete(&path).await.expect(404);
+    old.delete(&one).await.expect(202);
+    old.get(&one).await.expect(404);
+    old.get(&format!("{GROUPS}/x")).await.expect(400);
+    at(&cloud.member, "2.36").get(GROUPS).await.expect(404);
+}

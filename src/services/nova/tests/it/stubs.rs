@@ -8,8 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use stackup_contracts::{
     Allocation, Binding, CallError, Candidate, CandidateQuery, Consumer, FixedIp, ImageData,
-    ImageInfo, ImageQuery, Images, NetworkInfo, Networks, NewImage, NewPort, Placement, PortInfo,
-    ProviderSpec, SecurityGroupInfo, SubnetInfo,
+    ImageInfo, ImageQuery, Images, IngressRule, NetworkInfo, Networks, NewImage, NewIngressRule,
+    NewPort, Placement, PortInfo, ProviderSpec, RuleSource, SecurityGroupInfo, SecurityGroupRules,
+    SubnetInfo, WhichGroups,
 };
 use stackup_core::{
     Ctx, ErrorKind, ImageId, NetworkId, PortId, ProviderId, SecurityGroupId, ServerId, Time, ids,
@@ -220,11 +221,16 @@ impl Placement for StubPlacement {
 pub(crate) struct StubNetworks {
     pub ports: Mutex<BTreeMap<String, PortInfo>>,
     networks: Mutex<Vec<NetworkInfo>>,
+    pub groups: Mutex<Vec<SecurityGroupRules>>,
 }
 
 impl Default for StubNetworks {
     fn default() -> Self {
-        Self { ports: Mutex::default(), networks: Mutex::new(vec![network(NETWORK, "private")]) }
+        Self {
+            ports: Mutex::default(),
+            groups: Mutex::default(),
+            networks: Mutex::new(vec![network(NETWORK, "private")]),
+        }
     }
 }
 
@@ -390,5 +396,85 @@ impl Networks for StubNetworks {
             .filter(|group| groups.contains(&group.id))
             .collect();
         self.change(id, |port| port.security_groups = named).map(drop)
+    }
+
+    async fn security_groups(
+        &self,
+        _: &Ctx,
+        which: WhichGroups,
+    ) -> Result<Vec<SecurityGroupRules>, CallError> {
+        let all = lock(&self.groups).clone();
+        let WhichGroups::This(id) = which else { return Ok(all) };
+        let found = all.into_iter().find(|one| one.group.id == id);
+        found.map(|one| vec![one]).ok_or_else(|| missing("group"))
+    }
+
+    async fn create_security_group(
+        &self,
+        _: &Ctx,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError> {
+        if name == "default" {
+            return Err(CallError::new(ErrorKind::Conflict, "", "default is there"));
+        }
+        let info = SecurityGroupInfo { description: description.into(), ..group(name) };
+        let made = SecurityGroupRules { group: info, ingress: Vec::new() };
+        lock(&self.groups).push(made.clone());
+        Ok(made)
+    }
+
+    async fn update_security_group(
+        &self,
+        _: &Ctx,
+        id: &SecurityGroupId,
+        name: &str,
+        description: &str,
+    ) -> Result<SecurityGroupRules, CallError> {
+        let mut all = lock(&self.groups);
+        let one = all.iter_mut().find(|one| one.group.id == *id);
+        let one = one.ok_or_else(|| missing("group"))?;
+        one.group.name = name.into();
+        one.group.description = description.into();
+        Ok(one.clone())
+    }
+
+    async fn delete_security_group(&self, _: &Ctx, id: &SecurityGroupId) -> Result<(), CallError> {
+        let mut all = lock(&self.groups);
+        let at = all.iter().position(|one| one.group.id == *id);
+        all.remove(at.ok_or_else(|| missing("group"))?);
+        Ok(())
+    }
+
+    async fn create_security_group_rule(
+        &self,
+        _: &Ctx,
+        new: NewIngressRule,
+    ) -> Result<IngressRule, CallError> {
+        let mut all = lock(&self.groups);
+        let one = all.iter_mut().find(|one| one.group.id == new.group_id);
+        let one = one.ok_or_else(|| missing("group"))?;
+        let (cidr, remote_group) = match new.source {
+            RuleSource::Cidr(net) => (Some(net.to_string()), None),
+            RuleSource::Group(_) => (None, Some(group("web"))),
+        };
+        let rule = IngressRule {
+            id: ids::uuid(),
+            group_id: new.group_id,
+            protocol: new.protocol,
+            from: new.from,
+            to: new.to,
+            cidr,
+            remote_group,
+        };
+        one.ingress.push(rule.clone());
+        Ok(rule)
+    }
+
+    async fn delete_security_group_rule(&self, _: &Ctx, id: &str) -> Result<(), CallError> {
+        let mut all = lock(&self.groups);
+        let one = all.iter_mut().find(|one| one.ingress.iter().any(|rule| rule.id == id));
+        one.ok_or_else(|| missing("rule"))?.ingress.retain(|rule| rule.id != id);
+        Ok(())
     }
 }
